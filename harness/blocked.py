@@ -1,0 +1,121 @@
+"""What a sleeping thread waits for: call, descriptors, time limit."""
+
+import math
+import struct
+from dataclasses import dataclass
+
+from .kernel import proc, syscalls
+
+_FD_SETSIZE = 1024
+
+
+@dataclass(frozen=True)
+class Blocked:
+    """A thread asleep in a system call.
+
+    ``reads`` and ``writes`` are the descriptors it waits for; ``timeout`` is
+    the call's own limit in seconds, None when the call waits for ever, NaN
+    when there is a limit that can't be seen.
+    """
+
+    call: str
+    args: tuple[int, ...]
+    reads: frozenset[int] = frozenset()
+    writes: frozenset[int] = frozenset()
+    timeout: float | None = None
+
+    def __str__(self) -> str:
+        """The call as a person would name it, such as ``read(4)``."""
+        name = {"pselect6": "select", "rt_sigsuspend": "sigsuspend", "wait4": "waitpid"}.get(
+            self.call, self.call
+        )
+        fds = sorted(self.reads | self.writes)
+        if self.call in syscalls.MULTIPLEX:
+            inner = "{" + ", ".join(map(str, fds)) + "}"
+            return f"{name}({inner})" if fds else f"{name}()"
+        if fds:
+            return f"{name}({fds[0]})"
+        return name
+
+
+def _timespec(pid: int, address: int, divisor: int = 1_000_000_000) -> float | None:
+    if address == 0:
+        return None
+    data = proc.peek(pid, address, 16)
+    if len(data) < 16:
+        return math.nan
+    seconds, fraction = struct.unpack("=qq", data)
+    return seconds + fraction / divisor
+
+
+def _fd_set(pid: int, address: int, count: int) -> frozenset[int]:
+    if address == 0:
+        return frozenset()
+    data = proc.peek(pid, address, (min(count, _FD_SETSIZE) + 63) // 64 * 8)
+    return frozenset(
+        index * 8 + bit for index, byte in enumerate(data) for bit in range(8) if byte >> bit & 1
+    )
+
+
+def _pollfds(pid: int, address: int, count: int) -> tuple[frozenset[int], frozenset[int]]:
+    data = proc.peek(pid, address, min(count, 65536) * 8)
+    reads, writes = set(), set()
+    for offset in range(0, len(data) - 7, 8):
+        fd, events, _revents = struct.unpack_from("=ihh", data, offset)
+        if fd >= 0 and events & 0x1:
+            reads.add(fd)
+        if fd >= 0 and events & 0x4:
+            writes.add(fd)
+    return frozenset(reads), frozenset(writes)
+
+
+def _signed(value: int) -> int:
+    value &= 0xFFFFFFFF
+    return value - (1 << 32) if value & 1 << 31 else value
+
+
+def _milliseconds(value: int) -> float | None:
+    value = _signed(value)
+    return None if value < 0 else value / 1000
+
+
+def describe(pid: int, call: str, args: tuple[int, ...]) -> Blocked:
+    """Resolve a blocked call into what it waits for.
+
+    Args:
+        pid: the process, whose memory holds descriptor sets and time limits.
+        call: the system call's name.
+        args: its six arguments.
+    """
+    if call in syscalls.POLL:
+        reads, writes = _pollfds(pid, args[0], args[1])
+        timeout = _milliseconds(args[2]) if call == "poll" else _timespec(pid, args[2])
+        return Blocked(call, args, reads, writes, timeout)
+    if call in syscalls.SELECT:
+        divisor = 1_000_000 if call == "select" else 1_000_000_000
+        reads = _fd_set(pid, args[1], args[0])
+        writes = _fd_set(pid, args[2], args[0])
+        return Blocked(call, args, reads, writes, _timespec(pid, args[4], divisor))
+    if call in syscalls.EPOLL:
+        reads = frozenset(proc.epoll_targets(pid, args[0]))
+        pwait2 = call == "epoll_pwait2"
+        timeout = _timespec(pid, args[3]) if pwait2 else _milliseconds(args[3])
+        return Blocked(call, args, reads, timeout=timeout)
+    if call in syscalls.READ | syscalls.ACCEPT:
+        return Blocked(call, args, reads=frozenset({_signed(args[0])}))
+    if call in syscalls.WRITE:
+        return Blocked(call, args, writes=frozenset({_signed(args[0])}))
+    if call == "connect":
+        # A TCP connect is given up by the kernel's own timer some day.
+        return Blocked(call, args, writes=frozenset({_signed(args[0])}), timeout=math.nan)
+    if call == "nanosleep":
+        return Blocked(call, args, timeout=_timespec(pid, args[0]))
+    if call == "clock_nanosleep":
+        return Blocked(call, args, timeout=_timespec(pid, args[2]))
+    if call == "rt_sigtimedwait":
+        return Blocked(call, args, timeout=_timespec(pid, args[2]))
+    if call == "futex":
+        return Blocked(call, args, timeout=_timespec(pid, args[3]))
+    if call == "restart_syscall":
+        return Blocked(call, args, timeout=math.nan)
+    return Blocked(call, args)

@@ -1,0 +1,196 @@
+"""Holding a program at the entry of a system call.
+
+A filter reports the watched calls; the thread that made one waits until it is
+answered.  By default it is let go at once.  ``on`` sets a handler that decides
+otherwise, ``hold`` waits until somebody is there and gives the check the say.
+"""
+
+import contextlib
+import os
+import socket
+import time
+
+from . import blocked as blocking
+from .kernel import notify, proc, syscalls
+
+
+class Held:
+    """A thread of the program, held at the entry of a call.
+
+    It stays there until one of the methods below is called.
+    """
+
+    def __init__(self, owner, note: notify.Notification):
+        self._owner = owner
+        self.call = note.call
+        self.args = note.args
+        self.tid = note.tid
+        self._note = note
+
+    def _done(self) -> None:
+        self._owner.held.pop(self.tid, None)
+
+    def let_go(self) -> None:
+        """Let the kernel carry the call out."""
+        self._done()
+        self._owner.listener.let_go(self._note)
+
+    def fail(self, error: int) -> None:
+        """Let the call fail with an errno instead."""
+        self._done()
+        self._owner.listener.fail(self._note, error)
+
+    def answer(self, value: int) -> None:
+        """Let the call return a value without being carried out."""
+        self._done()
+        self._owner.listener.answer(self._note, value)
+
+    def pause(self) -> float | None:
+        """Return the time limit or pause, in seconds, that the call asks for."""
+        return blocking.describe(self.tid, self.call, self.args).timeout
+
+    def cut(self, clock=None) -> float:
+        """Cut a pause short, and advance the program's clocks by it.
+
+        For a pure pause (nanosleep, or a multiplexing call without
+        descriptors) the answer is what the kernel gives after the whole time;
+        a multiplexing call with descriptors is carried out with no time left.
+
+        Args:
+            clock: the program's Clock, where it has one.
+
+        Returns:
+            The seconds that were asked for.
+        """
+        asked = self.pause() or 0.0
+        if self.call == "clock_nanosleep" and self.args[1] & 1:  # TIMER_ABSTIME
+            now = time.clock_gettime(self.args[0]) + (clock.offset if clock else 0.0)
+            asked = max(0.0, asked - now)
+        if clock is not None:
+            clock.advance(asked)
+        waits_for_nothing = self.call in syscalls.SLEEP or self._no_descriptors()
+        if waits_for_nothing:
+            self.answer(0)
+        elif self.call in syscalls.SELECT or self.call == "ppoll":
+            proc.poke(self.tid, self.args[4 if self.call in syscalls.SELECT else 2], bytes(16))
+            self.let_go()
+        else:
+            # poll has its time in a register: nothing ready means 0 events
+            for index in range(self.args[1]):
+                proc.poke(self.tid, self.args[0] + 8 * index + 6, b"\0\0")
+            self.answer(0)
+        return asked
+
+    def _no_descriptors(self) -> bool:
+        if self.call in syscalls.POLL:
+            return self.args[1] == 0
+        if self.call in syscalls.SELECT:
+            return self.args[0] == 0
+        return False
+
+
+class Breakpoints:
+    """The watched calls of one run, and what is to happen at them."""
+
+    def __init__(self, process, listener: int | None):
+        self._process = process
+        self.listener = notify.Listener(listener) if listener is not None else None
+        self.held: dict[int, Held] = {}
+        self._handlers: list = []
+        self._shared: dict[int, socket.socket] = {}
+
+    def fds(self) -> list[int]:
+        """Return the listener, if there is one."""
+        return [self.listener.fd] if self.listener else []
+
+    def held_by(self, tid: int) -> Held | None:
+        """Return the Held of a thread, if it is held."""
+        return self.held.get(tid)
+
+    def on(self, calls, handler) -> None:
+        """Call ``handler(held)`` whenever a thread enters one of ``calls``.
+
+        A handler that answers nothing leaves the thread to the next handler,
+        and in the end it is let go.
+        """
+        self._handlers.append((frozenset(calls), handler))
+
+    def off(self, handler) -> None:
+        """Forget a handler."""
+        self._handlers = [entry for entry in self._handlers if entry[1] is not handler]
+
+    def service(self) -> None:
+        """Answer or keep everybody who has come to a watched call."""
+        while self.listener is not None:
+            note = self.listener.receive()
+            if note is None:
+                return
+            held = Held(self, note)
+            self.held[held.tid] = held
+            for calls, handler in list(self._handlers):
+                if held.call in calls:
+                    keep = handler(held)
+                    if keep == "keep" or held.tid not in self.held:
+                        break
+            else:
+                held.let_go()
+
+    def hold(self, calls, due: str, where=lambda held: True) -> Held:
+        """Wait until a thread enters one of ``calls``, and keep it there.
+
+        Args:
+            calls: names of system calls, watched since the start.
+            due: what is waited for, in the words of a failure.
+            where: picks the right one among those that come.
+        """
+        found: list[Held] = []
+
+        def keep(held):
+            if not found and where(held):
+                found.append(held)
+                return "keep"
+            return None
+
+        self.on(calls, keep)
+        try:
+            self._process.until(lambda: found, due)
+        finally:
+            self.off(keep)
+        return found[0]
+
+    def share_sockets(self) -> None:
+        """Make the program's sockets ours too, where they can't be borrowed.
+
+        Each socket that the program asks for is made here, in the same network
+        namespace, and handed to it: seccomp_unotify(2), SECCOMP_ADDFD.
+        """
+
+        def give(held):
+            domain, kind, protocol = held.args[:3]
+            try:
+                sock = socket.socket(domain, kind & 0xF, protocol)
+            except OSError as error:
+                held.fail(error.errno)
+                return
+            sock.setblocking(not kind & socket.SOCK_NONBLOCK)
+            held._done()
+            if self.listener.give(held._note, sock.fileno(), kind & socket.SOCK_CLOEXEC):
+                self._shared[os.fstat(sock.fileno()).st_ino] = sock
+
+        self.on({"socket"}, give)
+
+    def shared_socket(self, pid: int, fd: int) -> socket.socket | None:
+        """Return our duplicate of a shared socket, by the program's number."""
+        inode = proc.socket_inodes(pid).get(fd)
+        sock = self._shared.get(inode)
+        return sock.dup() if sock is not None else None
+
+    def close(self) -> None:
+        """Give up the listener; whoever is held is about to be killed."""
+        for sock in self._shared.values():
+            sock.close()
+        if self.listener is not None:
+            with contextlib.suppress(OSError):
+                os.close(self.listener.fd)
+            self.listener = None
+

@@ -1,0 +1,206 @@
+"""Known mistakes, by what they look like: the table of diagnoses.
+
+Each function looks at what happened and returns a sentence that names the
+mistake, or an empty string.  A diagnosis explains a verdict; it never makes one.
+"""
+
+import signal
+
+from .failure import Failure
+
+# Bytes of a difference that a report shows on either side.
+_WINDOW = 24
+
+_SIGNALS = {
+    signal.SIGPIPE: "it wrote to a connection that the client had closed; ignore SIGPIPE, or "
+    "send with MSG_NOSIGNAL, and treat EPIPE as the end of that client",
+    signal.SIGSEGV: "it used memory that is not its own: look for a bad pointer, a length that "
+    "is -1, or a buffer that is too small",
+    signal.SIGABRT: "it called abort, or the C library did: a failed assertion, or a buffer "
+    "that overflowed",
+    signal.SIGIO: "SIGIO came and no handler was there: its default action ends the program",
+    signal.SIGALRM: "an alarm came and no handler was there",
+    signal.SIGFPE: "it divided by zero",
+    signal.SIGXCPU: "it used up its CPU time: an endless loop",
+    signal.SIGXFSZ: "it wrote a file larger than it may",
+    signal.SIGBUS: "it used memory that is not there",
+}
+
+_SANITIZER = {
+    b"stack-buffer-overflow": "it reads or writes past the end of a local array",
+    b"heap-buffer-overflow": "it reads or writes past the end of memory from malloc",
+    b"global-buffer-overflow": "it reads or writes past the end of a global array",
+    b"heap-use-after-free": "it uses memory after free",
+    b"stack-use-after-return": "it uses a local variable of a function that has returned",
+    b"negative-size-param": "a length is -1: the return value of a failed call used as a count",
+    b"double-free": "it frees the same memory twice",
+    b"detected memory leaks": "memory from malloc, getaddrinfo or the like is never freed",
+    b"runtime error": "undefined behaviour",
+    b"SEGV": "it follows a bad pointer",
+}
+
+
+def signal_name(number: int) -> str:
+    """Return the name of a signal, such as SIGPIPE."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def show(data: bytes, limit: int = 60) -> str:
+    """Return bytes as C would write them, cut to ``limit``, with their number."""
+    if not data:
+        return "nothing"
+    text = "".join(_escape(byte) for byte in data[:limit])
+    if len(data) > limit:
+        return f'"{text}"... ({len(data)} bytes)'
+    return f'"{text}"'
+
+
+def _escape(byte: int) -> str:
+    named = {10: "\\n", 13: "\\r", 9: "\\t", 0: "\\0", 34: '\\"', 92: "\\\\"}
+    if byte in named:
+        return named[byte]
+    return chr(byte) if 32 <= byte < 127 else f"\\x{byte:02x}"
+
+
+def swapped(port: int) -> int:
+    """Return a port with its two bytes exchanged."""
+    return (port & 0xFF) << 8 | port >> 8
+
+
+def sanitizer(stderr: bytes) -> str:
+    """Return a sanitizer's report on stderr in plain words, with its place."""
+    for mark, words in _SANITIZER.items():
+        if mark in stderr and (b"Sanitizer" in stderr or mark == b"runtime error"):
+            return words + _place(stderr)
+    return ""
+
+
+def _place(stderr: bytes) -> str:
+    for line in stderr.decode("utf-8", "replace").splitlines():
+        line = line.strip()
+        if line.startswith("#") and " in " in line and ".c:" in line:
+            where = line.split(" in ", 1)[1].split()
+            return f" (in {where[0]}, {where[-1].rsplit('/', 1)[-1]})"
+        if ".c:" in line and "runtime error" in line:
+            place, words = line.split(": runtime error: ", 1)
+            return f" ({place.rsplit('/', 1)[-1]}: {words})"
+    return ""
+
+
+def ended(end, stderr: bytes) -> str:
+    """Explain how a program ended: its sanitizer, its signal, its status."""
+    found = sanitizer(stderr)
+    if found:
+        return found
+    if end.kind == "signal":
+        number = end.number
+        return _SIGNALS.get(signal.Signals(number), "") if number in list(signal.Signals) else ""
+    if end.number == 127 and b"launch:" in stderr:
+        return "the program could not be started"
+    if b"Function not implemented" in stderr:
+        return "that is the skeleton's answer: a hole is not filled in yet"
+    if end.number == 2:
+        return "exit status 2 says: wrong usage"
+    return ""
+
+
+def difference(expected: bytes, got: bytes) -> str:
+    """Name the way in which ``got`` differs from ``expected``."""
+    if not got:
+        return "nothing came at all"
+    if expected == got + b"\n":
+        return "everything is right but the newline at the end is missing"
+    if got == expected + b"\n":
+        return "one newline too many at the end"
+    if expected.startswith(got):
+        return f"the first {len(got)} bytes are right, then {len(expected) - len(got)} are missing"
+    if got.startswith(expected):
+        return f"the right bytes came, and then {len(got) - len(expected)} more"
+    if expected.rstrip(b"\n") + b"\r\n" == got:
+        return "a carriage return before the newline"
+    if b"\0" in got and got.replace(b"\0", b"") == expected:
+        return "a NUL byte was sent along: strlen(s) bytes are wanted, not strlen(s) + 1"
+    if sorted(expected.splitlines()) == sorted(got.splitlines()):
+        return "the right lines in the wrong order"
+    if sorted(expected) == sorted(got):
+        return "the right bytes in the wrong order"
+    if expected.lower() == got.lower():
+        return "right but for capital and small letters"
+    if expected.split() == got.split():
+        return "right but for blanks"
+    if len(got) > len(expected) and expected and got.count(expected) > 1:
+        return "the same came more than once"
+    swap = _swapped_number(expected, got)
+    if swap:
+        return swap
+    return ""
+
+
+def _swapped_number(expected: bytes, got: bytes) -> str:
+    for wanted, have in zip(expected.split(), got.split(), strict=False):
+        if wanted != have and wanted.isdigit() and have.isdigit():
+            if 0 < int(wanted) < 65536 and swapped(int(wanted)) == int(have):
+                return (
+                    f"{int(have)} is {int(wanted)} with its bytes swapped: "
+                    "htons() or ntohs() is missing, or there is one too many"
+                )
+            if int(have) == 0:
+                return (
+                    "0 where a number is due: after bind, getsockname tells what the kernel chose"
+                )
+    return ""
+
+
+def around(expected: bytes, got: bytes) -> tuple[str, str]:
+    """Show both, cut to where they begin to differ."""
+    at = 0
+    limit = min(len(expected), len(got))
+    while at < limit and expected[at] == got[at]:
+        at += 1
+    if max(len(expected), len(got)) <= 2 * _WINDOW:
+        return show(expected), show(got)
+    start = max(0, at - 8)
+    where = f"at byte {at}: " if start else ""
+    return (
+        where + show(expected[start : start + _WINDOW]) + f" of {len(expected)} bytes",
+        where + show(got[start : start + _WINDOW]) + f" of {len(got)} bytes",
+    )
+
+
+def fail_bytes(expected: bytes, got: bytes, where: str, why: str = "") -> None:
+    """Fail because ``got`` is not ``expected``; say how they differ."""
+    left, right = around(expected, got)
+    raise Failure(f"{left} {where}", right, difference(expected, got) or why)
+
+
+def listening_elsewhere(sockets, address: str, port: int) -> str:
+    """Explain why nobody listens where the program should.
+
+    Args:
+        sockets: (state, address, port) of every TCP socket of the program.
+        address: where it should listen.
+        port: the port there.
+    """
+    if not sockets:
+        return ""
+    listening = [(a, p) for is_listening, a, p in sockets if is_listening]
+    for found_address, found_port in listening:
+        if found_port == port and found_address in ("0.0.0.0", "::"):
+            return f"listening on every address ({found_address}) instead of {address}"
+        if found_port == port:
+            return f"listening on {found_address} instead of {address}"
+        if found_port == swapped(port):
+            return (
+                f"listening on {found_port}: that is {port} with its bytes swapped; "
+                "htons() is missing"
+            )
+    if listening:
+        found_address, found_port = listening[0]
+        return (
+            f"listening on {found_address} port {found_port}, which the kernel chose: bind failed "
+            "or was not called, and nobody looked at what it returned"
+        )
+    return "there is a socket, but it does not listen: listen() is missing or failed"

@@ -1,0 +1,111 @@
+"""``make check-NN`` and ``make check``: build, check, score.
+
+Exit status 0 for full marks, 1 when points are missing, 2 for bad input, 3
+when the harness itself broke.
+"""
+
+import difflib
+import os
+import secrets
+import shutil
+import sys
+from pathlib import Path
+
+from .. import build, labs, plugin, report, result
+from . import say, variable
+
+FULL, MISSING, BAD_INPUT, ERROR = 0, 1, 2, 3
+
+
+class _Terminal:
+    """Prints each program's lines as soon as it is decided."""
+
+    def program_done(self, entry, program, checks):
+        """Print what became of a program."""
+        say(report.program(entry, program, checks))
+
+
+def _jobs() -> int:
+    text = variable("JOBS", str(len(os.sched_getaffinity(0))))
+    if not text.isdigit() or int(text) < 1:
+        raise labs.Unknown(f"JOBS={text} is no number of jobs. Give a number such as JOBS=4.")
+    return int(text)
+
+
+def _seed() -> str:
+    text = variable("SEED", secrets.token_hex(4))
+    if not text.isalnum():
+        raise labs.Unknown(f"SEED={text!r} is not what a run printed as its seed.")
+    return text
+
+
+def run(numbers: list[str], listener) -> tuple[int, dict]:
+    """Check some labs; return the exit status and the result document."""
+    source = variable("SRC", "labs")
+    found = [labs.find(number, source) for number in numbers]
+    for lab in found:
+        if not lab.source.is_dir():
+            raise labs.Unknown(f"SRC={source} has no folder {lab.name}: put the sources there.")
+    if shutil.which(build.compiler()[0]) is None:
+        raise labs.Unknown(f"There is no C compiler {build.compiler()[0]!r}: install gcc, or set CC.")
+    seed = _seed()
+    only = variable("CHECK")
+    names = {only, f"test_{only}"} if only else None
+    units = [plugin.Unit(lab, lab.name, names) for lab in found]
+    target = Path(variable("RESULT") or result.last("run")).resolve()
+    repeat = "make check-{number} CHECK={check} SEED=" + seed
+    if source != "labs":
+        repeat += f" SRC={source}"
+    runner = plugin.Runner(units, seed, _jobs(), target, listener, repeat)
+    code = plugin.run_pytest(runner, [lab.folder for lab in found])
+    if runner.errors or code not in (0, 1, 5):
+        print("A check file can't be read:\n" + "\n".join(runner.errors), file=sys.stderr)
+        return ERROR, {}
+    if only and not any(unit.records for unit in units):
+        raise labs.Unknown(_no_such_check(only, runner))
+    for entry in runner.document["labs"]:
+        if not only:
+            result.write({**runner.document, "labs": [entry]}, result.last(entry["name"]))
+    return _status(runner.document), runner.document
+
+
+def _no_such_check(name: str, runner) -> str:
+    known = sorted({found.name for pairs in runner.checks.values() for found, _item in pairs})
+    near = difflib.get_close_matches(f"test_{name.removeprefix('test_')}", known, 3)
+    hint = f"Did you mean {' or '.join(near)}?" if near else "make rubric lists them all."
+    return f"There is no check {name} here. {hint}"
+
+
+def _status(document: dict) -> int:
+    checks = [one for lab in document["labs"] for one in lab["checks"]]
+    if any(one["outcome"] in ("error", "not run") for one in checks):
+        return ERROR
+    points = sum(lab["points"] for lab in document["labs"])
+    most = sum(lab["max"] for lab in document["labs"])
+    if most == 0:
+        return FULL if variable("CHECK") and not _failed(checks) else ERROR
+    return FULL if points == most and not (variable("CHECK") and _failed(checks)) else MISSING
+
+
+def _failed(checks) -> bool:
+    return any(one["outcome"] != "passed" for one in checks)
+
+
+def main(argv: list[str]) -> int:
+    """Check the labs named, or all of them."""
+    numbers = argv or variable("LABS").split() or labs.all_names()
+    status, document = run(numbers, _Terminal())
+    if not document:
+        return status
+    say()
+    for lab in document["labs"]:
+        if len(document["labs"]) > 1:
+            say(f"{lab['name']:<24} {report.score(lab)}")
+        else:
+            say(report.score(lab))
+    if len(document["labs"]) > 1:
+        points = sum(lab["points"] for lab in document["labs"])
+        say(f"total {points}/{sum(lab['max'] for lab in document['labs'])}")
+    if status != FULL:
+        say(f"seed {document['seed']}")
+    return status

@@ -1,0 +1,1 @@
+"""What the kernel says: one small module for each of its interfaces."""

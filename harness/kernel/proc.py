@@ -1,0 +1,207 @@
+"""A process as ``/proc`` shows it: state, blocked call, descriptors, children.
+
+Sources: proc(5); for CPU clocks, clock_getcpuclockid(3).
+"""
+
+import os
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import syscalls
+
+O_NONBLOCK = 0o4000
+
+
+def _read(path: str) -> str | None:
+    """Return the text of a file under /proc, or None when the task has gone.
+
+    PermissionError goes to the caller: it means that the task hides itself.
+    """
+    try:
+        with open(path, "rb") as file:
+            return file.read().decode("latin-1")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def _children_of_task(pid: int, tid: int) -> list[int]:
+    text = _read(f"/proc/{pid}/task/{tid}/children")
+    return [int(word) for word in text.split()] if text else []
+
+
+def tasks(pid: int) -> list[int]:
+    """Return the thread ids of a process; none when it has gone."""
+    try:
+        return [int(name) for name in os.listdir(f"/proc/{pid}/task")]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def children(pid: int) -> list[int]:
+    """Return the children of all threads of a process, zombies included."""
+    return [child for tid in tasks(pid) for child in _children_of_task(pid, tid)]
+
+
+def descendants(pid: int) -> list[int]:
+    """Return all processes below ``pid``, parents before their children."""
+    found: list[int] = []
+    todo = children(pid)
+    while todo:
+        child = todo.pop(0)
+        if child not in found:
+            found.append(child)
+            todo.extend(children(child))
+    return found
+
+
+@dataclass(frozen=True)
+class Stat:
+    """The fields of ``/proc/PID/stat`` that checks ask for."""
+
+    comm: str
+    state: str
+    ppid: int
+    threads: int
+
+
+def stat(pid: int, tid: int | None = None) -> Stat | None:
+    """Return the state of a process or one of its threads; None when gone."""
+    where = f"/proc/{pid}/stat" if tid is None else f"/proc/{pid}/task/{tid}/stat"
+    text = _read(where)
+    if not text:
+        return None
+    comm, rest = text[text.index("(") + 1 :].rsplit(")", 1)
+    fields = rest.split()
+    return Stat(comm, fields[0], int(fields[1]), int(fields[17]))
+
+
+def state(pid: int) -> str:
+    """Return the one-letter state of a process, ``""`` when it has gone."""
+    found = stat(pid)
+    return found.state if found else ""
+
+
+def is_zombie(pid: int) -> bool:
+    """Whether the process has ended and waits for its parent to reap it."""
+    return state(pid) == "Z"
+
+
+def status(pid: int) -> dict[str, str]:
+    """Return ``/proc/PID/status`` as a dictionary; empty when gone."""
+    text = _read(f"/proc/{pid}/status") or ""
+    return dict(
+        (line.split(":", 1)[0], line.split(":", 1)[1].strip())
+        for line in text.splitlines()
+        if ":" in line
+    )
+
+
+def signals(pid: int, field: str) -> set[int]:
+    """Return a signal mask of ``/proc/PID/status`` as a set of numbers.
+
+    Args:
+        pid: the process.
+        field: SigCgt (handled), SigIgn, SigBlk, SigPnd or ShdPnd.
+    """
+    mask = int(status(pid).get(field, "0"), 16)
+    return {number for number in range(1, 65) if mask >> (number - 1) & 1}
+
+
+def switches(pid: int, tid: int) -> int:
+    """Return how often a thread gave up the CPU of its own will."""
+    text = _read(f"/proc/{pid}/task/{tid}/status") or ""
+    match = re.search(r"^voluntary_ctxt_switches:\s*(\d+)", text, re.M)
+    return int(match[1]) if match else 0
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time that a process has used, all threads together.
+
+    The clock id is what clock_getcpuclockid(3) makes of a process id.
+    """
+    try:
+        return time.clock_gettime((~pid << 3) | 2)
+    except OSError:
+        return 0.0
+
+
+def descriptors(pid: int) -> dict[int, str]:
+    """Return the open descriptors of a process and what each refers to."""
+    found = {}
+    try:
+        names = os.listdir(f"/proc/{pid}/fd")
+    except (FileNotFoundError, ProcessLookupError):
+        return found
+    for name in names:
+        try:
+            found[int(name)] = os.readlink(f"/proc/{pid}/fd/{name}")
+        except OSError:
+            continue
+    return found
+
+
+def socket_inodes(pid: int) -> dict[int, int]:
+    """Return the descriptors of a process that are sockets, with inodes."""
+    return {
+        fd: int(target[8:-1])
+        for fd, target in descriptors(pid).items()
+        if target.startswith("socket:[")
+    }
+
+
+def flags(pid: int, fd: int) -> int:
+    """Return the file status flags of a descriptor (O_NONBLOCK, O_ASYNC...)."""
+    text = _read(f"/proc/{pid}/fdinfo/{fd}") or ""
+    match = re.search(r"^flags:\s*([0-7]+)", text, re.M)
+    return int(match[1], 8) if match else 0
+
+
+def epoll_targets(pid: int, fd: int) -> set[int]:
+    """Return the descriptors that an epoll descriptor watches."""
+    text = _read(f"/proc/{pid}/fdinfo/{fd}") or ""
+    return {int(word) for word in re.findall(r"^tfd:\s*(\d+)", text, re.M)}
+
+
+def command_line(pid: int) -> list[str]:
+    """Return the argument vector of a process; empty when gone or a zombie."""
+    text = _read(f"/proc/{pid}/cmdline") or ""
+    return text.split("\0")[:-1]
+
+
+def peek(pid: int, address: int, size: int) -> bytes:
+    """Return bytes of a process's memory; empty when it can't be read."""
+    try:
+        with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+            return os.pread(memory.fileno(), size, address)
+    except OSError:
+        return b""
+
+
+def poke(pid: int, address: int, data: bytes) -> None:
+    """Write into a process's memory; OSError when that is refused."""
+    with open(f"/proc/{pid}/mem", "r+b", buffering=0) as memory:
+        os.pwrite(memory.fileno(), data, address)
+
+
+def current_call(pid: int, tid: int) -> tuple[str, tuple[int, ...]] | None:
+    """Return the name and arguments of the call a thread is blocked in.
+
+    None when it runs.  Read it only after ``stat`` said S: a thread that was
+    woken and has not run yet still shows its old call.
+    """
+    text = _read(f"/proc/{pid}/task/{tid}/syscall")
+    if not text or text.startswith("running"):
+        return None
+    words = text.split()
+    number = int(words[0])
+    if number < 0:
+        return ("", ())
+    args = tuple(int(word, 16) for word in words[1:7])
+    return (syscalls.NAME.get(number, f"call {number}"), args)
+
+
+def has_proc_syscall() -> bool:
+    """Whether this kernel shows the blocked call of a process."""
+    return Path("/proc/self/syscall").exists()

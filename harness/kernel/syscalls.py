@@ -1,0 +1,101 @@
+"""System-call numbers by name, and the classes of calls that checks speak of.
+
+The numbers are those of ``asm/unistd_64.h`` (x86-64) and of
+``asm-generic/unistd.h`` (aarch64).  A call that an architecture lacks, such as
+``pause`` on aarch64, has no number there: the C library uses another one.
+"""
+
+import platform
+
+# name: (x86-64, aarch64)
+_TABLE = {
+    "read": (0, 63),
+    "write": (1, 64),
+    "close": (3, 57),
+    "poll": (7, None),
+    "ioctl": (16, 29),
+    "readv": (19, 65),
+    "writev": (20, 66),
+    "select": (23, None),
+    "dup": (32, 23),
+    "dup2": (33, None),
+    "pause": (34, None),
+    "nanosleep": (35, 101),
+    "alarm": (37, None),
+    "sendfile": (40, 71),
+    "socket": (41, 198),
+    "connect": (42, 203),
+    "accept": (43, 202),
+    "sendto": (44, 206),
+    "recvfrom": (45, 207),
+    "sendmsg": (46, 211),
+    "recvmsg": (47, 212),
+    "shutdown": (48, 210),
+    "bind": (49, 200),
+    "listen": (50, 201),
+    "getsockname": (51, 204),
+    "getpeername": (52, 205),
+    "setsockopt": (54, 208),
+    "clone": (56, 220),
+    "fork": (57, None),
+    "vfork": (58, None),
+    "execve": (59, 221),
+    "exit": (60, 93),
+    "wait4": (61, 260),
+    "fcntl": (72, 25),
+    "unlink": (87, None),
+    "rt_sigsuspend": (130, 133),
+    "rt_sigtimedwait": (128, 137),
+    "futex": (202, 98),
+    "epoll_wait": (232, None),
+    "exit_group": (231, 94),
+    "clock_nanosleep": (230, 115),
+    "waitid": (247, 95),
+    "open": (2, None),
+    "openat": (257, 56),
+    "unlinkat": (263, 35),
+    "pselect6": (270, 72),
+    "ppoll": (271, 73),
+    "epoll_pwait": (281, 22),
+    "accept4": (288, 242),
+    "dup3": (292, 24),
+    "splice": (275, 76),
+    "sendmmsg": (307, 269),
+    "recvmmsg": (299, 243),
+    "clone3": (435, 435),
+    "epoll_pwait2": (441, 441),
+    "restart_syscall": (219, 128),
+}
+
+_COLUMN = {"x86_64": 0, "aarch64": 1}.get(platform.machine())
+
+NUMBER = {
+    name: row[_COLUMN]
+    for name, row in _TABLE.items()
+    if _COLUMN is not None and row[_COLUMN] is not None
+}
+NAME = {number: name for name, number in NUMBER.items()}
+
+# A contract never says which of these a program must use, so a check waits for
+# the class.
+ACCEPT = frozenset({"accept", "accept4"})
+READ = frozenset({"read", "readv", "recvfrom", "recvmsg", "recvmmsg"})
+WRITE = frozenset({"write", "writev", "sendto", "sendmsg", "sendmmsg", "sendfile", "splice"})
+POLL = frozenset({"poll", "ppoll"})
+SELECT = frozenset({"select", "pselect6"})
+EPOLL = frozenset({"epoll_wait", "epoll_pwait", "epoll_pwait2"})
+MULTIPLEX = POLL | SELECT | EPOLL
+SLEEP = frozenset({"nanosleep", "clock_nanosleep"})
+FORK = frozenset({"fork", "vfork", "clone", "clone3"})
+WAIT_CHILD = frozenset({"wait4", "waitid"})
+WAIT_SIGNAL = frozenset({"pause", "rt_sigsuspend", "rt_sigtimedwait"})
+
+
+def supported() -> bool:
+    """Whether this machine's architecture has a column in the table."""
+    return _COLUMN is not None
+
+
+def numbers(names) -> list[int]:
+    """Return the numbers of those of ``names`` that this architecture has."""
+    return sorted(NUMBER[name] for name in names if name in NUMBER)

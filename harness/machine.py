@@ -1,0 +1,24 @@
+"""How fast this machine is, so that limits of CPU time can follow it."""
+
+import functools
+import time
+
+# CPU seconds that the loop below takes on the machine the limits were set on.
+_REFERENCE = 0.006
+
+
+@functools.cache
+def scale() -> float:
+    """Return by how much slower than the reference machine this one is.
+
+    Measured once per run in CPU time, so other programs don't count; never
+    below 1, so a fast machine gets no shorter limits.
+    """
+    best = 1.0
+    for _ in range(3):
+        began = time.process_time()
+        total = 0
+        for number in range(100_000):
+            total += number & 7
+        best = min(best, time.process_time() - began)
+    return max(1.0, best / _REFERENCE)

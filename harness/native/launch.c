@@ -1,0 +1,435 @@
+/* launch.c - start one program, alone and without privilege, and end all of it.
+ *
+ * usage: launch -c FD [-n NR,...] [-k FD,...] [-l NAME=VALUE]... -- PROG [ARG]...
+ *
+ *   -c FD     a UNIX stream socket to the harness.  It carries, as lines, what
+ *             became of the program; with the first byte, if -n is given, the
+ *             listener of the filter.  End of file on it, or any byte, is the
+ *             order to end everything.
+ *   -n NR,... system calls to report to the listener (seccomp_unotify(2))
+ *   -k FD,... descriptors that the program keeps, besides 0, 1 and 2
+ *   -l N=V    a resource limit: nofile nproc fsize core cpu stack
+ *
+ * Lines: "pid N", "exit N" or "signal N" (the program itself), "gone".
+ */
+#define _GNU_SOURCE
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <linux/audit.h>
+#include <linux/capability.h>
+#include <linux/close_range.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#if defined(__x86_64__)
+#define ARCH AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define ARCH AUDIT_ARCH_AARCH64
+#else
+#error "launch.c knows x86-64 and aarch64"
+#endif
+
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
+#endif
+
+/*
+ * The program's copy of the control socket sits on this number until exec, and
+ * the filter lets sendmsg through on it: otherwise a filter that reports
+ * sendmsg would hold the very call that hands its listener over.
+ */
+#define HANDOVER 1000
+#define MAXWATCH 64
+#define MAXKEEP 16
+/* More passes than this over our children means that something outruns us. */
+#define MAXSWEEP 100000
+
+static int control = -1;
+static int watch[MAXWATCH];
+static int nwatch;
+static int keep[MAXKEEP];
+static int nkeep;
+static struct {
+	int resource;
+	rlim_t value;
+} limits[8];
+static int nlimits;
+
+static void
+die(const char *what)
+{
+	dprintf(STDERR_FILENO, "launch: %s: %s\n", what, strerror(errno));
+	_exit(127);
+}
+
+static int
+number(const char *s)
+{
+	char *end;
+	long n;
+
+	errno = 0;
+	n = strtol(s, &end, 10);
+	if (errno != 0 || end == s || *end != '\0' || n < 0 || n > 1 << 30) {
+		errno = EINVAL;
+		die(s);
+	}
+	return (int)n;
+}
+
+static int
+numbers(char *list, int *out, int max)
+{
+	char *word, *rest = NULL;
+	int n = 0;
+
+	for (word = strtok_r(list, ",", &rest); word != NULL;
+	     word = strtok_r(NULL, ",", &rest)) {
+		if (n == max) {
+			errno = E2BIG;
+			die("list");
+		}
+		out[n++] = number(word);
+	}
+	return n;
+}
+
+static void
+limit(char *spec)
+{
+	static const struct {
+		const char *name;
+		int resource;
+	} names[] = {
+	    {"nofile", RLIMIT_NOFILE},
+	    {"nproc", RLIMIT_NPROC},
+	    {"fsize", RLIMIT_FSIZE},
+	    {"core", RLIMIT_CORE},
+	    {"cpu", RLIMIT_CPU},
+	    {"stack", RLIMIT_STACK},
+	};
+	char *value = strchr(spec, '=');
+	size_t i;
+
+	errno = EINVAL;
+	if (value == NULL || nlimits == 8)
+		die(spec);
+	*value++ = '\0';
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(names[i].name, spec) == 0)
+			break;
+	if (i == sizeof(names) / sizeof(names[0]))
+		die(spec);
+	limits[nlimits].resource = names[i].resource;
+	limits[nlimits++].value = strtoull(value, NULL, 10);
+}
+
+/* Say one line; a harness that has gone is noticed by poll, not here. */
+static void
+say(const char *word, int n)
+{
+	char line[64];
+	int len;
+
+	len = n < 0 ? snprintf(line, sizeof(line), "%s\n", word)
+	            : snprintf(line, sizeof(line), "%s %d\n", word, n);
+	(void)send(control, line, (size_t)len, MSG_NOSIGNAL);
+}
+
+/*
+ * Give up every capability, for good.  As uid 0, exec would bring back what is
+ * left in the bounding set; no_new_privs stops that too where the bounding set
+ * can't be changed.
+ */
+static void
+drop_capabilities(void)
+{
+	struct __user_cap_header_struct head = {
+	    .version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct none[2];
+	int cap;
+
+	for (cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
+		(void)prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	memset(none, 0, sizeof(none));
+	if (syscall(SYS_capset, &head, none) == -1)
+		die("capset");
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
+		die("no_new_privs");
+}
+
+/* Report the watched calls; every other call runs as ever. */
+static int
+install_filter(void)
+{
+	struct sock_filter code[MAXWATCH + 16];
+	struct sock_fprog prog = {.filter = code};
+	unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER |
+	    SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+	size_t n = 0;
+	long fd;
+	int i;
+
+#define LOAD(field) \
+	(struct sock_filter) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, \
+	    offsetof(struct seccomp_data, field))
+#define IS(k, yes, no) \
+	(struct sock_filter) \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(k), (yes), (no))
+#define RETURN(k) (struct sock_filter) BPF_STMT(BPF_RET | BPF_K, (k))
+	code[n++] = LOAD(arch);
+	code[n++] = IS(ARCH, 1, 0);
+	code[n++] = RETURN(SECCOMP_RET_ALLOW);
+	code[n++] = LOAD(nr);
+	code[n++] = IS(SYS_sendmsg, 0, 4);
+	code[n++] = LOAD(args[0]);
+	code[n++] = IS(HANDOVER, 0, 1);
+	code[n++] = RETURN(SECCOMP_RET_ALLOW);
+	code[n++] = LOAD(nr);
+	for (i = 0; i < nwatch; i++)
+		code[n++] = IS(watch[i], nwatch - i, 0);
+	code[n++] = RETURN(SECCOMP_RET_ALLOW);
+	code[n++] = RETURN(SECCOMP_RET_USER_NOTIF);
+	prog.len = (unsigned short)n;
+	fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &prog);
+	if (fd == -1 && errno == EINVAL) {
+		/* before Linux 5.19 */
+		flags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
+		fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags,
+		    &prog);
+	}
+	return (int)fd;
+}
+
+static void
+hand_over(int fd)
+{
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control_data;
+	char byte = 'L';
+	struct iovec iov = {.iov_base = &byte, .iov_len = 1};
+	struct msghdr msg = {.msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = &control_data,
+	    .msg_controllen = sizeof(control_data)};
+	struct cmsghdr *cmsg;
+
+	memset(&control_data, 0, sizeof(control_data));
+	cmsg = CMSG_FIRSTHDR(&msg);
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
+	if (sendmsg(HANDOVER, &msg, MSG_NOSIGNAL) != 1)
+		die("handing the listener over");
+}
+
+/* Become the program.  Whatever fails here is written to errfd. */
+static void
+become(char **argv)
+{
+	struct sigaction dfl = {.sa_handler = SIG_DFL};
+	struct rlimit rl;
+	sigset_t none;
+	int i, sig;
+
+	if (setsid() == -1)
+		die("setsid");
+	if (dup3(control, HANDOVER, O_CLOEXEC) == -1)
+		die("dup3");
+	if (syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) == -1)
+		for (i = 3; i < 4096; i++)
+			(void)fcntl(i, F_SETFD, FD_CLOEXEC);
+	for (i = 0; i < nkeep; i++)
+		if (fcntl(keep[i], F_SETFD, 0) == -1)
+			die("-k");
+	for (sig = 1; sig < NSIG; sig++)
+		(void)sigaction(sig, &dfl, NULL);
+	sigemptyset(&none);
+	if (sigprocmask(SIG_SETMASK, &none, NULL) == -1)
+		die("sigprocmask");
+	for (i = 0; i < nlimits; i++) {
+		if (getrlimit(limits[i].resource, &rl) == -1)
+			die("getrlimit");
+		/* lower both, raise neither above what we have */
+		if (rl.rlim_max == RLIM_INFINITY ||
+		    limits[i].value < rl.rlim_max)
+			rl.rlim_max = limits[i].value;
+		rl.rlim_cur = rl.rlim_max;
+		if (setrlimit(limits[i].resource, &rl) == -1)
+			die("setrlimit");
+	}
+	drop_capabilities();
+	if (nwatch > 0) {
+		int fd = install_filter();
+
+		if (fd == -1)
+			die("seccomp filter");
+		hand_over(fd);
+	}
+	execv(argv[0], argv);
+	die(argv[0]);
+}
+
+/* Kill every child and its process group; true while there may be more. */
+static int
+sweep(void)
+{
+	char path[64], word[32];
+	FILE *fp;
+	pid_t pid, group;
+	int more = 0;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children",
+	    (int)getpid());
+	fp = fopen(path, "re");
+	if (fp != NULL) {
+		while (fscanf(fp, "%31s", word) == 1) {
+			pid = (pid_t)atoi(word);
+			group = getpgid(pid);
+			if (group > 1 && group != getpgrp())
+				(void)kill(-group, SIGKILL);
+			(void)kill(pid, SIGKILL);
+			more = 1;
+		}
+		fclose(fp);
+	}
+	return more;
+}
+
+/*
+ * End all descendants.  We are their subreaper: whoever loses its parent
+ * becomes our child, so going on until there is no child leaves nobody.
+ */
+static void
+end_all(pid_t pid)
+{
+	int i;
+
+	(void)kill(-pid, SIGKILL);
+	(void)kill(pid, SIGKILL);
+	for (i = 0; i < MAXSWEEP; i++) {
+		if (sweep() == 0 && waitpid(-1, NULL, WNOHANG) == -1 &&
+		    errno == ECHILD)
+			break;
+		while (waitpid(-1, NULL, WNOHANG) > 0)
+			;
+	}
+	say("gone", -1);
+	_exit(0);
+}
+
+static void
+reap(pid_t program)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid != program)
+			continue;
+		if (WIFEXITED(status))
+			say("exit", WEXITSTATUS(status));
+		else
+			say("signal", WTERMSIG(status));
+	}
+}
+
+/* Wait for the program's end, its orphans' ends, and the order to end them. */
+static void
+watch_over(pid_t pid, int sigfd)
+{
+	struct pollfd fds[2] = {{.fd = control, .events = POLLIN},
+	    {.fd = sigfd, .events = POLLIN}};
+	struct signalfd_siginfo info;
+
+	for (;;) {
+		if (poll(fds, 2, -1) == -1 && errno != EINTR)
+			end_all(pid);
+		if (fds[0].revents != 0)
+			end_all(pid);
+		if (fds[1].revents != 0) {
+			(void)read(sigfd, &info, sizeof(info));
+			reap(pid);
+		}
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	sigset_t all;
+	pid_t pid;
+	ssize_t n;
+	char byte;
+	int opt, sigfd, null, started[2];
+
+	while ((opt = getopt(argc, argv, "+c:n:k:l:")) != -1) {
+		switch (opt) {
+		case 'c':
+			control = number(optarg);
+			break;
+		case 'n':
+			nwatch = numbers(optarg, watch, MAXWATCH);
+			break;
+		case 'k':
+			nkeep = numbers(optarg, keep, MAXKEEP);
+			break;
+		case 'l':
+			limit(optarg);
+			break;
+		default:
+			return 2;
+		}
+	}
+	argv += optind;
+	if (control == -1 || argv[0] == NULL)
+		return 2;
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == -1)
+		die("subreaper");
+	sigfillset(&all);
+	if (sigprocmask(SIG_SETMASK, &all, NULL) == -1)
+		die("sigprocmask");
+	sigfd = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (sigfd == -1 || pipe2(started, O_CLOEXEC) == -1)
+		die("signalfd");
+	pid = fork();
+	if (pid == -1)
+		die("fork");
+	if (pid == 0)
+		become(argv);
+	close(started[1]);
+	/* The program's pipes must be its own: they end when it ends. */
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null == -1 || dup2(null, 0) == -1 || dup2(null, 1) == -1 ||
+	    dup2(null, 2) == -1)
+		die("/dev/null");
+	for (opt = 0; opt < nkeep; opt++)
+		close(keep[opt]);
+	/* exec closes the other end; so does a failure before it */
+	do
+		n = read(started[0], &byte, 1);
+	while (n == -1 && errno == EINTR);
+	say("pid", pid);
+	watch_over(pid, sigfd);
+	return 0;
+}

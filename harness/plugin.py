@@ -1,0 +1,347 @@
+"""The pytest plugin: collects the checks of labs and runs them.
+
+pytest finds and imports the check files, gives each check its fixtures, and
+catches what it raises.  Order, parallel workers, outcomes and the result
+document are made here.
+"""
+
+import time
+import traceback
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import pytest
+from _pytest.runner import runtestprotocol
+
+from . import build, marker, probes, result, workers
+from .failure import Broken, Failure
+from .labs import ROOT, Lab
+from .program import Program
+from .stage import Stage
+
+# Every check needs these: without them nothing can be seen at all.
+ALWAYS = ("sockdiag", "blocked")
+# Whatever a check needs besides, a stage may ask for these.
+OPTIONAL = ("netns", "pidfd_getfd")
+
+_STDERR_SHOWN = 4000
+_LOST = ("failed", "blocked")
+
+
+class Collector:
+    """Collects the checks of some labs.
+
+    After the run, ``checks`` holds them by lab name and ``errors`` what kept a
+    check file from being imported.
+    """
+
+    def __init__(self):
+        self.checks: dict[str, list[tuple[marker.Check, pytest.Item]]] = {}
+        self.errors: list[str] = []
+
+    def pytest_collectreport(self, report):
+        """Keep what went wrong while a check file was imported."""
+        if report.failed:
+            self.errors.append(str(report.longrepr))
+
+    def pytest_collection_modifyitems(self, items):
+        """Turn test functions into checks; refuse what is not one."""
+        above = set()
+        for item in items:
+            found = marker.from_item(item)
+            name = item.path.parent.name
+            for other in found.after:
+                if (name, found.program, other) not in above:
+                    raise pytest.UsageError(
+                        f"{item.path.name}::{found.name}: after={other!r} is no check above it"
+                    )
+            above.add((name, found.program, found.name))
+            self.checks.setdefault(name, []).append((found, item))
+
+    def pytest_runtestloop(self, session):
+        """Run nothing: the runner does that, in its own way."""
+        return True
+
+
+@dataclass
+class Unit:
+    """One set of sources to check: a student's lab, or a wrong program.
+
+    Args:
+        lab: the lab, with the sources.
+        label: the name of its entry in the result document.
+        only: names of the checks to run; None for all.  Checks that they stand
+            on are not added: see ``with_predecessors``.
+        program: the only program to check; None for all.
+    """
+
+    lab: Lab
+    label: str
+    only: Collection[str] | None = None
+    program: str | None = None
+    entry: dict = field(default_factory=dict)
+    built: dict[tuple[str, str], build.Built] = field(default_factory=dict)
+    records: dict[tuple[str, str], dict] = field(default_factory=dict)
+    tries: dict[tuple[str, str], int] = field(default_factory=dict)
+    told: set[str] = field(default_factory=set)
+
+
+class Runner(Collector):
+    """Collects checks and runs them.
+
+    Args:
+        units: what to check.
+        seed: what random values are made from.
+        jobs: how many checks run side by side.
+        target: where the result document goes; None writes none.
+        listener: is told (``program_done``) when a program is decided.
+        repeat: the command that repeats one check, with {number} and {check}.
+    """
+
+    def __init__(self, units, seed, jobs, target: Path | None, listener, repeat=""):
+        super().__init__()
+        self.units: list[Unit] = units
+        self.seed = seed
+        self.jobs = jobs
+        self.target = target
+        self.listener = listener
+        self.repeat = repeat
+        self.document: dict = {}
+        self._lacks: dict[str, str] = {}
+        self._queue: list[workers.Task] = []
+        self._stage: Stage | None = None
+        self._program: Program | None = None
+        self._raised: BaseException | None = None
+
+    # -- in the child -----------------------------------------------------------
+
+    @pytest.fixture
+    def program(self):
+        """The student's program, compiled, in the check's own world."""
+        return self._program
+
+    @pytest.fixture
+    def stage(self):
+        """The check's own world: address, ports, paths, random values."""
+        return self._stage
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_makereport(self, item, call):
+        """Keep what a check raised; pytest's own report is not used."""
+        if call.excinfo is not None and self._raised is None:
+            self._raised = call.excinfo.value
+        yield
+
+    def _run_check(self, found: marker.Check, item, built: build.Built) -> dict:
+        """Run one check in this forked process; return its part of the record."""
+        began = time.monotonic()
+        try:
+            self._stage = Stage(found.name, self.seed, "netns" not in self._lacks, self._lacks)
+            self._program = Program(self._stage, built.program, str(built.path), built.kind)
+            try:
+                runtestprotocol(item, log=False, nextitem=None)
+            finally:
+                self._stage.close()
+            answer = _outcome(self._raised)
+            answer["steps"] = result.steps(self._stage.tape)
+            answer["stderr"] = _stderr(self._stage)
+        except Exception:
+            answer = {"outcome": "error", "why": traceback.format_exc()}
+        answer["seconds"] = round(time.monotonic() - began, 4)
+        return answer
+
+    # -- in the parent ----------------------------------------------------------
+
+    def pytest_runtestloop(self, session):
+        """Run all checks, in parallel, and keep the document up to date."""
+        if not self.errors:
+            self._prepare()
+            workers.run(self._queue, self.jobs)
+            self.document["state"] = "complete"
+            self._save()
+        return True
+
+    def _prepare(self) -> None:
+        for unit in self.units:
+            for found, _item in self._checks(unit):
+                unit.records[found.program, found.name] = result.new_check(
+                    found, self.repeat.format(number=unit.lab.number, check=found.name)
+                )
+        needed = {probe for u in self.units for c, _item in self._checks(u) for probe in c.needs}
+        self._lacks = probes.lacking(dict.fromkeys([*ALWAYS, *OPTIONAL, *sorted(needed)]))
+        level = "shared network" if "netns" in self._lacks else "network namespace per check"
+        self.document = result.new(self.seed, level, self._lacks)
+        for unit in self.units:
+            self._enter(unit)
+        self._save()
+        build.native("launch")
+        for unit in self.units:
+            self._queue.extend(self._tasks(unit))
+
+    def _checks(self, unit: Unit):
+        return [
+            (found, item)
+            for found, item in self.checks.get(unit.lab.name, [])
+            if (unit.only is None or found.name in unit.only)
+            and (unit.program is None or found.program == unit.program)
+        ]
+
+    def _enter(self, unit: Unit) -> None:
+        """Give a unit its entry in the document, and decide what can't run."""
+        unit.entry = result.new_lab(unit.label, list(unit.records.values()))
+        self.document["labs"].append(unit.entry)
+        for found, _item in self._checks(unit):
+            lacking = [probe for probe in (*ALWAYS, *found.needs) if probe in self._lacks]
+            if lacking:
+                record = unit.records[found.program, found.name]
+                record["outcome"] = "unavailable"
+                record["why"] = self._lacks[lacking[0]]
+
+    def _save(self) -> None:
+        for unit in self.units:
+            result.add_up(unit.entry)
+        if self.target is not None:
+            result.write(self.document, self.target)
+
+    def _tasks(self, unit: Unit):
+        wanted = [
+            (found, item)
+            for found, item in self._checks(unit)
+            if unit.records[found.program, found.name]["outcome"] == "not run"
+        ]
+        for program, kind in dict.fromkeys((found.program, found.build) for found, _item in wanted):
+            yield self._build_task(unit, program, kind)
+        for found, item in wanted:
+            yield self._check_task(unit, found, item)
+
+    def _build_task(self, unit: Unit, program: str, kind: str) -> workers.Task:
+        def work():
+            built = build.build(unit.lab, program, kind)
+            return {**asdict(built), "path": str(built.path) if built.path else None}
+
+        def done(answer):
+            lost = {"program": program, "kind": kind, "path": None, "text": "the compiler was killed"}
+            built = build.Built(**(answer or lost))
+            unit.built[program, kind] = built
+            row = next(one for one in unit.entry["programs"] if one["name"] == program)
+            row["build"] = {"ok": built.ok, "text": built.text}
+            for (name, _check), record in unit.records.items():
+                if not built.ok and name == program and record["outcome"] == "not run":
+                    record["outcome"] = "blocked"
+                    record["why"] = "there is no program to run"
+            self._finish(unit)
+
+        return workers.Task(f"build {program}", work, done)
+
+    def _check_task(self, unit: Unit, found: marker.Check, item) -> workers.Task:
+        key = (found.program, found.name)
+        record = unit.records[key]
+        before = [
+            unit.records[found.program, name]
+            for name in found.after
+            if (found.program, name) in unit.records
+        ]
+
+        def ready():
+            if record["outcome"] != "not run" or (found.program, found.build) not in unit.built:
+                return False
+            broken = next((one for one in before if one["outcome"] in _LOST), None)
+            if broken is not None:
+                record["outcome"] = "blocked"
+                record["why"] = f"it stands on {broken['name']}, which {_was(broken['outcome'])}"
+                self._finish(unit)
+                return False
+            return all(one["outcome"] != "not run" for one in before)
+
+        def work():
+            return self._run_check(found, item, unit.built[found.program, found.build])
+
+        def done(answer):
+            answer = answer or {"outcome": "error", "why": "the check's own process died"}
+            unit.tries[key] = unit.tries.get(key, 0) + 1
+            if answer["outcome"] == "error" and unit.tries[key] == 1:
+                self._queue.append(self._check_task(unit, found, item))
+                return
+            record.update(answer)
+            record["points"] = record["max"] if record["outcome"] == "passed" else 0
+            self._finish(unit)
+
+        return workers.Task(found.name, work, done, ready)
+
+    def _finish(self, unit: Unit) -> None:
+        """Write the document; tell of programs that are decided, in order."""
+        self._save()
+        for row in unit.entry["programs"]:
+            mine = [one for one in unit.entry["checks"] if one["program"] == row["name"]]
+            if any(one["outcome"] == "not run" for one in mine):
+                return
+            if row["name"] not in unit.told:
+                unit.told.add(row["name"])
+                self.listener.program_done(unit.entry, row, mine)
+
+
+def _was(outcome: str) -> str:
+    return {"blocked": "was blocked"}.get(outcome, outcome)
+
+
+def _outcome(raised: BaseException | None) -> dict:
+    if raised is None:
+        return {"outcome": "passed"}
+    if isinstance(raised, Failure):
+        return {
+            "outcome": "failed",
+            "expected": raised.expected,
+            "got": raised.got,
+            "why": raised.why,
+        }
+    if isinstance(raised, Broken):
+        return {"outcome": "error", "why": str(raised)}
+    return {"outcome": "error", "why": "".join(traceback.format_exception(raised))}
+
+
+def _stderr(stage: Stage) -> str:
+    text = b"".join(process.stderr for process in stage.processes)
+    return text[-_STDERR_SHOWN:].decode("utf-8", "replace")
+
+
+def with_predecessors(checks: list[marker.Check], program: str, name: str) -> set[str]:
+    """Return the name of a check and of all that it stands on."""
+    by_name = {one.name: one for one in checks if one.program == program}
+    found: set[str] = set()
+    todo = [name]
+    while todo:
+        one = todo.pop()
+        if one not in found:
+            found.add(one)
+            todo.extend(by_name[one].after)
+    return found
+
+
+def run_pytest(plugin: Collector, folders: Collection[Path]) -> int:
+    """Collect the checks in some folders with a plugin and let it run them.
+
+    Returns pytest's exit code.
+    """
+    left_out = ("terminal", "cacheprovider", "capture", "logging", "faulthandler")
+    options = [
+        f"-c{ROOT / 'pyproject.toml'}",
+        f"--rootdir={ROOT}",
+        f"--confcutdir={ROOT / 'labs'}",
+    ]
+    for name in left_out:
+        options += ["-p", f"no:{name}"]
+    return int(pytest.main([*options, *map(str, folders)], plugins=[plugin]))
+
+
+def collect(labs: list[Lab]) -> dict[str, list[marker.Check]]:
+    """Return the checks of some labs by lab name, without running any.
+
+    Raises:
+        Broken: a check file can't be imported.
+    """
+    collector = Collector()
+    run_pytest(collector, [lab.folder for lab in labs])
+    if collector.errors:
+        raise Broken("a check file can't be read:\n" + "\n".join(collector.errors))
+    return {name: [found for found, _item in pairs] for name, pairs in collector.checks.items()}

@@ -1,0 +1,228 @@
+"""What this machine lets the harness do, tried out before any check.
+
+Each probe does the real thing end to end with a program of the harness's own.
+What it finds never depends on the student's program.
+"""
+
+import functools
+import json
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import build
+from .kernel import netns, notify, pidfd, proc, sockdiag, syscalls
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One ability of the machine.
+
+    ``lack`` says in words what is refused when the probe fails, ``mend`` what
+    a person can do about it.
+    """
+
+    name: str
+    lack: str
+    mend: str
+    run: Callable[[], None]
+
+
+PROBES: dict[str, Probe] = {}
+
+
+def _probe(name: str, lack: str, mend: str):
+    def register(function):
+        PROBES[name] = Probe(name, lack, mend, function)
+        return function
+
+    return register
+
+
+@_probe(
+    "netns",
+    "network namespaces are refused",
+    "allow unprivileged user namespaces, or run as root; on Ubuntu 24.04: "
+    "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
+)
+def _try_netns() -> None:
+    netns.enter()
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 7))
+
+
+@_probe(
+    "sockdiag",
+    "the kernel's socket list (sock_diag) is refused",
+    "run outside of that sandbox",
+)
+def _try_sockdiag() -> None:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.listen()
+        found = sockdiag.SockDiag().tcp_listener(*sock.getsockname())
+        assert found and found.inode == os.fstat(sock.fileno()).st_ino
+
+
+def _child(work) -> int:
+    pid = os.fork()
+    if pid == 0:
+        try:
+            work()
+        finally:
+            os._exit(0)
+    return pid
+
+
+def _end(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+
+@_probe(
+    "blocked",
+    "the blocked call of a process (/proc/PID/syscall) is hidden",
+    "set kernel.yama.ptrace_scope to 0 or 1, mount /proc without hidepid",
+)
+def _try_blocked() -> None:
+    if not syscalls.supported():
+        raise OSError("this architecture is not in the table")
+    ours, theirs = socket.socketpair()
+    pid = _child(lambda: theirs.recv(1))
+    try:
+        for _ in range(100_000):
+            if proc.state(pid) == "S":
+                found = proc.current_call(pid, pid)
+                if found and found[0] in syscalls.READ:
+                    return
+        raise OSError("the call was not seen")
+    finally:
+        _end(pid)
+        ours.close()
+
+
+@_probe(
+    "pidfd_getfd",
+    "pidfd_getfd is refused",
+    "allow the system call pidfd_getfd, or add CAP_SYS_PTRACE",
+)
+def _try_pidfd_getfd() -> None:
+    ours, theirs = socket.socketpair()
+    pid = _child(lambda: theirs.recv(1))
+    try:
+        pidfd.borrow_socket(pid, theirs.fileno()).close()
+    finally:
+        _end(pid)
+        ours.close()
+
+
+def _launch(*options: str, program: str, **how) -> subprocess.CompletedProcess:
+    from .program import _receive_listener
+
+    ours, theirs = socket.socketpair()
+    launcher = subprocess.Popen(
+        [str(build.native("launch")), "-c", str(theirs.fileno()), *options, "--", program],
+        pass_fds=[theirs.fileno()],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        **how,
+    )
+    theirs.close()
+    ours.settimeout(20)
+    try:
+        if "-n" in options:
+            listener = notify.Listener(_receive_listener(ours))
+            while (note := listener.receive()) is None:
+                pass
+            assert note.call == "exit_group"
+            listener.let_go(note)
+        lines = b""
+        while b"exit" not in lines and b"signal" not in lines:
+            data = ours.recv(4096)
+            if not data:
+                raise OSError("the launcher ended")
+            lines += data
+        return subprocess.CompletedProcess([], int(lines.split()[-1]))
+    finally:
+        ours.close()
+        launcher.wait()
+
+
+@_probe(
+    "notify",
+    "seccomp user notification is refused",
+    "run outside of that sandbox, on Linux 5.9 or newer",
+)
+def _try_notify() -> None:
+    number = str(syscalls.NUMBER["exit_group"])
+    done = _launch("-n", number, program=str(build.native("true")))
+    assert done.returncode == 0
+
+
+@_probe(
+    "leaks",
+    "the leak checker can't run (ptrace is refused)",
+    "allow the system call ptrace: in a container, --cap-add SYS_PTRACE",
+)
+def _try_leaks() -> None:
+    from .program import environment
+
+    leaky = build.native("leak", "-fsanitize=address")
+    done = _launch(program=str(leaky), env=environment(leaks=True))
+    if done.returncode != 99:
+        raise OSError("no leak seen in a program that leaks")
+    clean = build.native("true", "-fsanitize=address")
+    done = _launch(program=str(clean), env=environment(leaks=True))
+    if done.returncode != 0:
+        raise OSError("a leak seen in a program without one")
+
+
+@_probe(
+    "privileged_ports",
+    "ports below 1024 are free for everybody here",
+    "sysctl -w net.ipv4.ip_unprivileged_port_start=1024",
+)
+def _try_privileged_ports() -> None:
+    start = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text(encoding="ascii")
+    if int(start) < 2:
+        raise OSError("every port may be bound")
+
+
+@functools.cache
+def failing(name: str) -> str:
+    """Return why a probe fails, an empty string when it works.
+
+    It runs in a process of its own, whose namespaces and limits end with it.
+    """
+    read_end, write_end = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(read_end)
+        text = ""
+        try:
+            if name == "privileged_ports" and not failing("netns"):
+                netns.enter()
+            PROBES[name].run()
+        except Exception as error:
+            text = str(error) or type(error).__name__
+        os.write(write_end, json.dumps(text).encode())
+        os._exit(0)
+    os.close(write_end)
+    with os.fdopen(read_end, "rb") as pipe:
+        data = pipe.read()
+    os.waitpid(pid, 0)
+    return json.loads(data) if data else "the probe died"
+
+
+def lacking(names=None) -> dict[str, str]:
+    """Return the probes that fail, by name, and what is refused.
+
+    Args:
+        names: which to try; all by default.
+    """
+    return {name: PROBES[name].lack for name in names or PROBES if failing(name)}
+

@@ -1,0 +1,393 @@
+"""A program under test while it runs."""
+
+import contextlib
+import os
+import resource
+import select
+import signal
+import socket
+from dataclasses import dataclass
+
+from . import blocked as blocking
+from . import breakpoints, diagnosis, waiting
+from .failure import Broken, Failure
+from .kernel import pidfd, proc, syscalls
+
+# Bytes of output after which a program is said to print without end.
+OUTPUT_LIMIT = 32 << 20
+
+
+@dataclass
+class End:
+    """How a process ended: by exit with a status, or by a signal."""
+
+    kind: str
+    number: int
+
+    def __str__(self) -> str:
+        if self.kind == "exit":
+            return f"exited with status {self.number}"
+        return f"was killed by {diagnosis.signal_name(self.number)}"
+
+
+class Output:
+    """What a program wrote to one of its pipes."""
+
+    def __init__(self, fd: int):
+        self.fd = fd
+        self.data = bytearray()
+        self.total = 0
+        self.ended = False
+
+    def drain(self) -> None:
+        """Take what is there; keep the first OUTPUT_LIMIT bytes."""
+        while not self.ended:
+            try:
+                chunk = os.read(self.fd, 1 << 18)
+            except BlockingIOError:
+                return
+            except OSError:  # EIO: the last one has left the terminal
+                chunk = b""
+            if not chunk:
+                self.ended = True
+                return
+            self.total += len(chunk)
+            self.data += chunk[: max(0, OUTPUT_LIMIT - len(self.data))]
+            if self.total > OUTPUT_LIMIT:
+                return
+
+
+class Process:
+    """One run of the student's program, its children included.
+
+    Checks get one from ``Program.start`` or ``Program.serve``.
+    """
+
+    def __init__(self, stage, name, launcher, control, listener, stdin, stdout, stderr):
+        self.stage = stage
+        self.name = name
+        self.pid = 0
+        self.end_status: End | None = None
+        self.gone = False
+        self.breakpoints = breakpoints.Breakpoints(self, listener)
+        self.stdin = stdin
+        self._launcher = launcher
+        self._control = control
+        self._lines = b""
+        self._stdout = stdout
+        self._stderr = stderr
+        self._before_freeze: dict[int, tuple[str, tuple[int, ...]]] = {}
+        self.frozen = False
+
+    # -- what the waiting loop asks ------------------------------------------
+
+    def fds_to_watch(self) -> list[int]:
+        """Return our descriptors that tell when something happened."""
+        outputs = [out.fd for out in (self._stdout, self._stderr) if out and not out.ended]
+        return [self._control.fileno(), *self.breakpoints.fds(), *outputs]
+
+    def service(self) -> None:
+        """Take in what is there: lines of the launcher, calls held, output."""
+        self._read_control()
+        self.breakpoints.service()
+        for output in (self._stdout, self._stderr):
+            if output is not None:
+                output.drain()
+
+    def has_news(self) -> bool:
+        """Whether something came in that ``service`` has not taken yet."""
+        poller = select.poll()
+        if not self.gone:
+            poller.register(self._control.fileno(), select.POLLIN)
+        for fd in self.breakpoints.fds():
+            poller.register(fd, select.POLLIN)
+        return any(event & select.POLLIN for _fd, event in poller.poll(0))
+
+    def tree(self) -> list[int]:
+        """Return the processes of this run that exist, zombies included."""
+        return [] if self.gone else proc.descendants(self._launcher.pid)
+
+    def held_call(self, tid: int) -> blocking.Blocked | None:
+        """Return the call that a thread is held at by a breakpoint of ours."""
+        note = self.breakpoints.held_by(tid)
+        return blocking.describe(tid, note.call, note.args) if note else None
+
+    def blocked(self, pid: int, tid: int | None = None) -> blocking.Blocked | None:
+        """Return the call that a thread known to sleep is blocked in."""
+        try:
+            found = proc.current_call(pid, tid or pid)
+        except PermissionError as error:
+            raise Failure(
+                "a program that can be observed",
+                f"process {pid} has made itself unobservable",
+                "the program called prctl(PR_SET_DUMPABLE, 0) or the like; take that out",
+            ) from error
+        if found is None:
+            return None
+        call, args = found
+        if call == "restart_syscall":
+            # After SIGCONT, poll and nanosleep go on under this name.
+            call, args = self._before_freeze.get(tid or pid, found)
+        return blocking.describe(pid, call, args)
+
+    def may_have_timer(self) -> bool:
+        """Whether an alarm that can't be seen may still wake the program."""
+        return any(
+            signal.SIGALRM in proc.signals(pid, "SigCgt") for pid in self.tree()
+        )
+
+    def check_output_limit(self, due: str) -> None:
+        """Fail the check when the program prints without end."""
+        for name, output in (("stdout", self._stdout), ("stderr", self._stderr)):
+            if output is not None and output.total > OUTPUT_LIMIT:
+                self.end()
+                raise Failure(due, f"more than {OUTPUT_LIMIT >> 20} MB on {name}", "it prints for ever")
+
+    def how_it_ended(self) -> str:
+        """Return in words how the program ended; empty while it lives."""
+        return str(self.end_status) if self.end_status else ""
+
+    # -- what checks ask -----------------------------------------------------
+
+    @property
+    def stdout(self) -> bytes:
+        """What the program has written to stdout so far."""
+        if self._stdout is None:
+            return b""
+        self._stdout.drain()
+        return bytes(self._stdout.data)
+
+    @property
+    def stderr(self) -> bytes:
+        """What the program has written to stderr so far."""
+        if self._stderr is None:
+            return b""
+        self._stderr.drain()
+        return bytes(self._stderr.data)
+
+    def until(self, ready, due: str, fds=(), progress=None):
+        """Wait until ``ready()``; see ``waiting.until``."""
+        return waiting.until(self.stage, ready, due, fds, progress)
+
+    def asleep_in(self, calls, pid: int | None = None, fd: int | None = None):
+        """Return the Blocked of a process asleep in one of ``calls``, or None.
+
+        Args:
+            calls: names of system calls.  A multiplexing call counts for the
+                read and accept classes when it waits for a fitting descriptor.
+            pid: one of the processes of this run; by default the program.
+            fd: the descriptor that must be waited for, if that matters.
+        """
+        pid = pid or self.pid
+        for tid in proc.tasks(pid):
+            found = proc.stat(pid, tid)
+            if found is None or found.state != "S":
+                continue
+            blocked = self.blocked(pid, tid)
+            if blocked is None or self.has_news():
+                continue
+            if blocked.call not in calls and not (
+                blocked.call in syscalls.MULTIPLEX and calls & (syscalls.READ | syscalls.ACCEPT)
+            ):
+                continue
+            if fd is not None and fd not in blocked.reads | blocked.writes:
+                continue
+            return blocked
+        return None
+
+    def wait_asleep(self, calls, due: str, pid: int | None = None, fd: int | None = None):
+        """Wait until a process of this run sleeps in one of ``calls``."""
+        return self.until(lambda: self.asleep_in(calls, pid, fd), due)
+
+    def wait_reading(self, pid: int | None = None):
+        """Wait until the program sleeps, waiting for input from a client."""
+        return self.wait_asleep(syscalls.READ, "a program asleep, waiting for input", pid)
+
+    def wait_quiet(self, due: str = "a program that comes to rest"):
+        """Wait until every process of this run is asleep or has ended.
+
+        Returns the snapshot, taken twice and equal both times.
+        """
+        last = None
+
+        def still():
+            nonlocal last
+            look = waiting.snapshot([self])
+            same = look is not None and look == last
+            last = look
+            return (look,) if same else None
+
+        return self.until(still, due)[0]
+
+    def wait_end(self) -> End:
+        """Wait until the program itself has ended; return how."""
+        self.until(
+            lambda: self.end_status, f"{self.name} comes to its end", progress=self._output_so_far
+        )
+        self.service()
+        return self.end_status
+
+    def _output_so_far(self) -> int:
+        return sum(out.total for out in (self._stdout, self._stderr) if out)
+
+    def expect_exit(self, status: int) -> None:
+        """Wait for the program's end and require an exit status."""
+        end = self.wait_end()
+        self.stage.tape.add("wait", f"for the end of {self.name}", str(end))
+        if end != End("exit", status):
+            raise Failure(f"exit status {status}", str(end), diagnosis.ended(end, self.stderr))
+
+    def expect_stdout(self, expected: bytes) -> None:
+        """Require that stdout holds exactly ``expected`` by now."""
+        got = self.stdout
+        self.stage.tape.add("look", "at stdout", diagnosis.show(got))
+        if got != expected:
+            diagnosis.fail_bytes(expected, got, "on stdout")
+
+    def expect_stderr(self, expected: bytes) -> None:
+        """Require that stderr holds exactly ``expected`` by now."""
+        got = self.stderr
+        self.stage.tape.add("look", "at stderr", diagnosis.show(got))
+        if got != expected:
+            diagnosis.fail_bytes(expected, got, "on stderr")
+
+    def children(self) -> list[int]:
+        """Return the children of the program itself, zombies included."""
+        return proc.children(self.pid)
+
+    def zombies(self) -> list[int]:
+        """Return the processes that have ended and were not reaped.
+
+        Orphans that wait for the harness are not the program's fault.
+        """
+        return [
+            pid
+            for pid in self.tree()
+            if (found := proc.stat(pid)) and found.state == "Z" and found.ppid != self._launcher.pid
+        ]
+
+    def others(self) -> list[int]:
+        """Return the live processes of this run besides the program itself."""
+        return [
+            pid for pid in self.tree() if pid != self.pid and proc.state(pid) not in ("Z", "X", "")
+        ]
+
+    def descriptors(self, pid: int | None = None) -> dict[int, str]:
+        """Return the open descriptors of a process of this run."""
+        return proc.descriptors(pid or self.pid)
+
+    def borrow(self, fd: int, pid: int | None = None) -> socket.socket:
+        """Return a duplicate of one of the program's sockets."""
+        shared = self.breakpoints.shared_socket(pid or self.pid, fd)
+        return shared or pidfd.borrow_socket(pid or self.pid, fd)
+
+    # -- what checks do ------------------------------------------------------
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the program."""
+        self.stage.tape.add("signal", f"{diagnosis.signal_name(number)} to {self.name}")
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+    def freeze(self) -> None:
+        """Stop the program, as Ctrl-Z does, and wait until it has stopped."""
+        for tid in proc.tasks(self.pid):
+            found = proc.current_call(self.pid, tid)
+            if found is not None and found[0] != "restart_syscall":
+                self._before_freeze[tid] = found
+        os.kill(self.pid, signal.SIGSTOP)
+        self.frozen = True
+        self.stage.tape.add("freeze", self.name)
+        self.until(
+            lambda: proc.state(self.pid) == "T" or self.end_status, "a program that can be stopped"
+        )
+
+    def thaw(self) -> None:
+        """Let a frozen program go on."""
+        self.stage.tape.add("thaw", self.name)
+        self.frozen = False
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGCONT)
+
+    def limit_descriptors(self, count: int) -> None:
+        """Set how many descriptors the program may have, from outside."""
+        resource.prlimit(self.pid, resource.RLIMIT_NOFILE, (count, proc_hard_limit(self.pid)))
+
+    def write(self, data: bytes) -> None:
+        """Write to the program's stdin."""
+        self.stage.tape.add("write", f"{diagnosis.show(data)} to stdin")
+        view = memoryview(data)
+        while view:
+            _r, ready, _x = select.select([], [self.stdin], [], 0)
+            if not ready:
+                self.until(
+                    lambda: select.select([], [self.stdin], [], 0)[1], "a program that reads stdin"
+                )
+            view = view[os.write(self.stdin, view[:4096]) :]
+
+    def close_stdin(self) -> None:
+        """Close the program's stdin: it reads end of file."""
+        if self.stdin is not None:
+            os.close(self.stdin)
+            self.stdin = None
+            self.stage.tape.add("close", "stdin")
+
+    def end(self) -> None:
+        """End the program and all that it started; nothing survives."""
+        if self.gone:
+            return
+        with contextlib.suppress(OSError):
+            self._control.send(b"x")
+        self.breakpoints.close()
+        while not self.gone:
+            poller = select.poll()
+            poller.register(self._control.fileno(), select.POLLIN)
+            poller.poll(10_000)
+            if not self._read_control() and self._launcher.poll() is not None:
+                self.gone = True
+        self._launcher.wait()
+        self._control.close()
+        if self._stdout:
+            self._stdout.drain()
+        if self._stderr:
+            self._stderr.drain()
+
+    # -- the launcher's lines ------------------------------------------------
+
+    def _read_control(self) -> bool:
+        if self.gone:
+            return False
+        try:
+            data = self._control.recv(4096, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        if not data:
+            self.gone = True
+            return False
+        self._lines += data
+        while b"\n" in self._lines:
+            line, self._lines = self._lines.split(b"\n", 1)
+            word, _, number = line.decode("ascii").partition(" ")
+            if word == "pid":
+                self.pid = int(number)
+            elif word in ("exit", "signal"):
+                self.end_status = End(word, int(number))
+            elif word == "gone":
+                self.gone = True
+        return True
+
+    def await_pid(self) -> None:
+        """Wait until the launcher says which process the program is."""
+        while self.pid == 0:
+            poller = select.poll()
+            poller.register(self._control.fileno(), select.POLLIN)
+            poller.poll()
+            # calls held meanwhile wait: a check sets its handlers after start
+            self._read_control()
+            if self.gone:
+                raise Broken(f"the launcher ended: {self.stderr.decode('utf-8', 'replace')}")
+
+
+def proc_hard_limit(pid: int) -> int:
+    """Return the hard limit of open files of a process."""
+    return resource.prlimit(pid, resource.RLIMIT_NOFILE)[1]

@@ -1,0 +1,292 @@
+"""The program under test, ready to be started: what a check is handed."""
+
+import contextlib
+import fcntl
+import os
+import pty
+import shlex
+import socket
+import subprocess
+
+from . import build, diagnosis, peers
+from .clock import Clock
+from .failure import Failure
+from .kernel import proc, sockdiag, syscalls
+from .process import Output, Process
+
+# Set in full, so that nothing in a program's own text can change them.
+_SANITIZER_OPTIONS = (
+    "detect_leaks={leaks}:exitcode=99:halt_on_error=1:abort_on_error=0:"
+    "allocator_may_return_null=1:handle_segv=1:color=never:log_path=stderr"
+)
+
+
+def environment(leaks: bool = False) -> dict[str, str]:
+    """Return the environment of a program under test: built from nothing."""
+    options = _SANITIZER_OPTIONS.format(leaks=int(leaks))
+    return {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "LC_ALL": "C",
+        "ASAN_OPTIONS": options,
+        "UBSAN_OPTIONS": "halt_on_error=1:exitcode=99:print_stacktrace=0:log_path=stderr",
+        "LSAN_OPTIONS": "exitcode=99",
+    }
+
+
+class Program:
+    """One of the student's programs, compiled.
+
+    Args:
+        stage: the check's world.
+        name: the program's name.
+        path: the binary.
+        kind: how it was compiled.
+    """
+
+    def __init__(self, stage, name: str, path: str, kind: str):
+        self.stage = stage
+        self.name = name
+        self.path = path
+        self.kind = kind
+        self.clock: Clock | None = None
+        self._clients = 0
+
+    def start(
+        self,
+        *args: str,
+        watch=(),
+        stdin: bool = False,
+        stdout: str = "pipe",
+        keep=(),
+        limits: dict[str, int] | None = None,
+        leaks: bool = False,
+        show: str | None = None,
+    ) -> Process:
+        """Start the program and return it running.
+
+        Args:
+            args: its arguments.
+            watch: names of system calls to hold it at; see ``breakpoints``.
+            stdin: whether the check will write to it; else it reads /dev/null.
+            stdout: "pipe", "pty", or the path of a file to write to.
+            keep: descriptors of ours that the program shall have too.
+            limits: resource limits by name, as native/launch.c knows them.
+            leaks: whether a memory leak is to be reported at the end.
+            show: how the step shows the arguments.
+        """
+        self.stage.tape.add("start", show or shlex.join([f"./{self.name}", *args]))
+        env = environment(leaks)
+        if self.kind == "shim":
+            if self.clock is None:
+                self.clock = Clock(self.stage.path("clock"))
+            env["LD_PRELOAD"] = str(build.native("clock", "-shared", "-fPIC", "-fno-builtin"))
+            env[Clock.VARIABLE] = self.clock.path
+        ours, theirs = socket.socketpair()
+        out_fd, out_child = _output(stdout)
+        err_fd, err_child = _output("pipe")
+        in_child, in_fd = os.pipe() if stdin else (os.open(os.devnull, os.O_RDONLY), None)
+        command = [str(build.native("launch")), "-c", str(theirs.fileno())]
+        if watch:
+            command += ["-n", ",".join(map(str, syscalls.numbers(watch)))]
+        if keep:
+            command += ["-k", ",".join(map(str, keep))]
+        for key, value in {"core": 0, "fsize": 64 << 20, **(limits or {})}.items():
+            command += ["-l", f"{key}={value}"]
+        launcher = subprocess.Popen(
+            [*command, "--", self.path, *args],
+            stdin=in_child,
+            stdout=out_child,
+            stderr=err_child,
+            pass_fds=[theirs.fileno(), *keep],
+            env=env,
+            cwd=self.stage.folder,
+            start_new_session=True,
+        )
+        theirs.close()
+        for fd in (in_child, out_child, err_child):
+            os.close(fd)
+        listener = _receive_listener(ours) if watch else None
+        process = Process(
+            self.stage,
+            self.name,
+            launcher,
+            ours,
+            listener,
+            in_fd,
+            Output(out_fd) if out_fd is not None else None,
+            Output(err_fd),
+        )
+        self.stage.processes.append(process)
+        if watch and "socket" in watch and not self.stage.can("pidfd_getfd"):
+            process.breakpoints.share_sockets()
+        if stdin:
+            os.set_blocking(in_fd, False)
+        process.await_pid()
+        return process
+
+    def serve(
+        self,
+        *options: str,
+        address: str | None = None,
+        port: int | None = None,
+        path: str | None = None,
+        **how,
+    ) -> "Server":
+        """Start the program as a server and wait until it waits for clients.
+
+        Args:
+            options: arguments before the address.
+            address: where it shall listen; by default the check's address.
+            port: the port; by default one of the check's.
+            path: a UNIX path to listen on instead.
+            how: passed on to ``start``.
+        """
+        if path is not None:
+            process = self.start(*options, f"unix:{path}", **how)
+            server = Server(self, process, path)
+        else:
+            address = address or self.stage.address
+            port = self.stage.port() if port is None else port
+            process = self.start(*options, address, str(port), **how)
+            server = Server(self, process, (address, port))
+        server.wait_listening()
+        return server
+
+    def run(self, *args: str, **how) -> Process:
+        """Start the program, wait for its end, and return it."""
+        process = self.start(*args, **how)
+        end = process.wait_end()
+        self.stage.tape.add("wait", f"for the end of {self.name}", str(end))
+        return process
+
+    def next_client(self) -> str:
+        """Return a name for the next client."""
+        self._clients += 1
+        return f"client {self._clients}"
+
+
+class Server:
+    """A running server of the student's: where it listens, and who connects.
+
+    ``process`` is the run itself; what is not found here is looked up there.
+    """
+
+    def __init__(self, program: Program, process: Process, target):
+        self.program = program
+        self.process = process
+        self.target = target
+        self.stage = program.stage
+        self.listener_fd = -1
+
+    def __getattr__(self, name):
+        """Hand everything else to the process."""
+        return getattr(self.process, name)
+
+    # -- readiness --------------------------------------------------------------
+
+    def listening(self) -> bool:
+        """Whether a socket of the program listens at the target.
+
+        An exact look-up in the kernel; nothing is sent.
+        """
+        if isinstance(self.target, str):
+            inodes = {
+                s.inode
+                for s in self.stage.sockdiag.unix(1 << sockdiag.LISTEN)
+                if s.address == self.target
+            }
+        elif self.target[1] == 0:
+            inodes = {
+                s.inode
+                for s in self.stage.sockdiag.inet(socket.IPPROTO_TCP, 1 << sockdiag.LISTEN)
+                if s.address == self.target[0]
+            }
+        else:
+            found = self.stage.sockdiag.tcp_listener(*self.target)
+            good = found is not None and found.address == self.target[0]
+            inodes = {found.inode} if good else set()
+        for pid in self.process.tree() if inodes else ():
+            for fd, inode in proc.socket_inodes(pid).items():
+                if inode in inodes:
+                    self.listener_fd = fd
+                    self.listener_inode = inode
+                    return True
+        return False
+
+    def wait_listening(self) -> None:
+        """Wait until the program listens and sleeps, waiting for a client."""
+        step = self.stage.tape.steps[-1]
+        where = (
+            f"unix:{self.target}"
+            if isinstance(self.target, str)
+            else f"{self.target[0]} port {self.target[1]}"
+        )
+        try:
+            self.process.until(self.listening, f"{self.program.name} listening on {where}")
+            if not isinstance(self.target, str) and self.target[1] == 0:
+                for found in self.stage.sockdiag.inet(socket.IPPROTO_TCP, 1 << sockdiag.LISTEN):
+                    if found.inode == self.listener_inode:
+                        self.target = (self.target[0], found.port)
+            blocked = self.wait_accepting()
+        except Failure as failure:
+            step.saw = failure.got
+            if not failure.why and not isinstance(self.target, str):
+                failure.why = diagnosis.listening_elsewhere(
+                    self.stage.program_sockets(), *self.target
+                )
+            raise
+        step.saw = f"listening, asleep in {blocked}"
+
+    def wait_accepting(self):
+        """Wait until the program sleeps, waiting for the next client."""
+        return self.process.wait_asleep(
+            syscalls.ACCEPT, "a server asleep, waiting for the next client", fd=self.listener_fd
+        )
+
+    def expect_listening_line(self, line: str) -> None:
+        """Require that stdout holds the LISTENING line, and nothing else.
+
+        The program is asleep, waiting for a client, so whatever it has printed
+        and flushed is there.
+        """
+        got = self.process.stdout
+        self.stage.tape.add("look", "at stdout", diagnosis.show(got))
+        if not got:
+            why = "LISTENING was not printed, or not flushed: stdout is a pipe, so call fflush"
+            raise Failure(f"{diagnosis.show(line.encode())} on stdout", "nothing", why)
+        if got != line.encode():
+            diagnosis.fail_bytes(line.encode(), got, "on stdout")
+
+    def queue(self) -> tuple[int, int]:
+        """Return how many connections wait for accept, and the backlog."""
+        found = self.stage.sockdiag.tcp_listener(*self.target)
+        return (found.rqueue, found.wqueue) if found else (0, 0)
+
+    # -- clients ----------------------------------------------------------------
+
+    def connect(self, **how) -> peers.Peer:
+        """Return a new client, connected."""
+        return peers.connect(self.stage, self.target, self.program.next_client(), **how)
+
+
+def _output(kind: str) -> tuple[int | None, int]:
+    """Return our reading end, if any, and the program's end of an output."""
+    if kind == "pipe":
+        ours, child = os.pipe()
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(ours, fcntl.F_SETPIPE_SZ, 1 << 16)
+    elif kind == "pty":
+        ours, child = pty.openpty()
+    else:
+        return None, os.open(kind, os.O_WRONLY | os.O_CREAT, 0o600)
+    os.set_blocking(ours, False)
+    return ours, child
+
+
+def _receive_listener(control: socket.socket) -> int:
+    data, fds, _flags, _address = socket.recv_fds(control, 1, 1)
+    if not data or not fds:
+        from .failure import Broken
+
+        raise Broken("the launcher could not set its filter")
+    return fds[0]

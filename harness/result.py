@@ -1,0 +1,120 @@
+"""The result of a run: one JSON document, true at every moment.
+
+It is written before the first check and after every check, each time whole
+under another name and then renamed, so a reader finds either the old one or
+the new one.  ``result.schema.json`` says what is in it.
+"""
+
+import json
+import os
+import platform
+from pathlib import Path
+
+from . import build
+from .marker import Check
+from .failure import Tape
+
+SCHEMA = "socklab/result/1"
+# Raised whenever a verdict may change; see CHANGELOG.md.
+SUITE = "0.1.0"
+
+SCHEMA_FILE = Path(__file__).resolve().parent / "result.schema.json"
+
+
+def new(seed: str, level: str, lacks: dict[str, str]) -> dict:
+    """Return the document of a run in which nothing is decided yet."""
+    return {
+        "schema": SCHEMA,
+        "state": "running",
+        "suite": SUITE,
+        "seed": seed,
+        "level": level,
+        "machine": {
+            "system": f"{platform.system()} {platform.release()}",
+            "arch": platform.machine(),
+            "compiler": build.compiler_version(),
+            "python": platform.python_version(),
+            "lacks": dict(lacks),
+        },
+        "labs": [],
+    }
+
+
+def new_check(found: Check, repeat: str) -> dict:
+    """Return the record of a check that has not run."""
+    return {
+        "name": found.name,
+        "program": found.program,
+        "title": found.title,
+        "kind": found.kind,
+        "challenge": found.challenge,
+        "points": 0,
+        "max": found.points,
+        "outcome": "not run",
+        "steps": [],
+        "expected": "",
+        "got": "",
+        "why": "",
+        "stderr": "",
+        "repeat": repeat,
+        "after": list(found.after),
+        "seconds": 0.0,
+    }
+
+
+def new_lab(name: str, checks: list[dict]) -> dict:
+    """Return the entry of a lab with its checks."""
+    programs = [
+        {"name": program, "points": 0, "max": 0, "build": {"ok": False, "text": ""}}
+        for program in dict.fromkeys(one["program"] for one in checks)
+    ]
+    entry = {"name": name, "points": 0, "max": 0, "challenge": {}, "programs": programs, "checks": checks}
+    add_up(entry)
+    return entry
+
+
+def steps(tape: Tape) -> list[dict]:
+    """Return the steps of a tape as the document holds them."""
+    return [{"verb": step.verb, "text": step.text, "saw": step.saw} for step in tape.steps]
+
+
+def add_up(lab: dict) -> None:
+    """Set the points of a lab and its programs from its checks.
+
+    What is unavailable leaves both the points and the maximum; challenges are
+    counted apart.
+    """
+
+    def total(checks, key):
+        return sum(one[key] for one in checks if one["outcome"] != "unavailable")
+
+    core = [one for one in lab["checks"] if not one["challenge"]]
+    extra = [one for one in lab["checks"] if one["challenge"]]
+    lab["points"], lab["max"] = total(core, "points"), total(core, "max")
+    lab["challenge"] = {"points": total(extra, "points"), "max": total(extra, "max")}
+    for program in lab["programs"]:
+        mine = [one for one in core if one["program"] == program["name"]]
+        program["points"], program["max"] = total(mine, "points"), total(mine, "max")
+
+
+def unavailable(lab: dict) -> list[dict]:
+    """Return the checks of a lab that this machine can't check."""
+    return [one for one in lab["checks"] if one["outcome"] == "unavailable"]
+
+
+def write(document: dict, path: Path) -> None:
+    """Write the document, atomically."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps(document, indent=1, ensure_ascii=True) + "\n", encoding="ascii")
+    temporary.rename(path)
+
+
+def read(path: Path) -> dict:
+    """Return a document that ``write`` wrote; OSError or ValueError if none."""
+    return json.loads(path.read_text(encoding="ascii"))
+
+
+def last(lab_name: str) -> Path:
+    """Return where the last result of a lab is kept."""
+    return build.folder() / "last" / f"{lab_name}.json"

@@ -1,0 +1,109 @@
+"""The world of one check: its place in the network, its files, its tape."""
+
+import os
+import random
+import shutil
+import socket
+import tempfile
+
+from . import diagnosis
+from .failure import Tape
+from .kernel import netns, proc, sockdiag
+
+
+def port_numbers(random_source: random.Random):
+    """Yield ports that show a mistake: below the ephemeral range, and such
+    that exchanging their bytes gives another port that anybody may bind.
+    """
+    seen = set()
+    while True:
+        port = random_source.randrange(5000, 32000)
+        low, high = port & 0xFF, port >> 8
+        if low > 20 and low != high and port not in seen:
+            seen.add(port)
+            yield port
+
+
+class Stage:
+    """What the processes and peers of one check share.
+
+    Args:
+        name: the check's name, which with the seed makes its random values.
+        seed: of this run.
+        private: whether to enter a network namespace of the check's own; else
+            the check gets a loopback address of its own.
+        lacks: the names of the probes that failed; see ``probes``.
+    """
+
+    def __init__(self, name: str, seed: str, private: bool, lacks=()):
+        self.name = name
+        self.lacks = lacks
+        self.tape = Tape()
+        self.processes: list = []
+        self.closers: list = []
+        self.random = random.Random(f"{seed}/{name}")
+        self.private = private
+        if private:
+            netns.enter()
+            self.address = "127.0.0.1"
+        else:
+            pid = os.getpid()
+            self.address = f"127.{64 + (pid >> 16) % 64}.{pid >> 8 & 255}.{1 + pid % 254}"
+        self._ports = port_numbers(self.random if private else random.Random())
+        self.sockdiag = sockdiag.SockDiag()
+        # Short, because the path of a UNIX socket has 107 bytes at most.
+        self.folder = tempfile.mkdtemp(prefix="sl-")
+
+    def can(self, probe: str) -> bool:
+        """Whether this machine offers something; the names are in ``probes``."""
+        return probe not in self.lacks
+
+    def port(self) -> int:
+        """Return a port that nobody uses and that no other call returned."""
+        while True:
+            port = next(self._ports)
+            if self.private:
+                return port
+            with socket.socket() as sock:
+                try:
+                    sock.bind(("0.0.0.0", port))
+                except OSError:
+                    continue
+                return port
+
+    def path(self, name: str) -> str:
+        """Return the path of a file in the check's own folder."""
+        return os.path.join(self.folder, name)
+
+    def program_sockets(self) -> list[tuple[bool, str, int]]:
+        """Return (listens, address, port) of the program's TCP sockets."""
+        mine = set()
+        for process in self.processes:
+            for pid in process.tree():
+                mine |= set(proc.socket_inodes(pid).values())
+        found = [s for s in self.sockdiag.inet(socket.IPPROTO_TCP) if s.inode in mine]
+        listed = [(s.state == sockdiag.LISTEN, s.address, s.port) for s in found]
+        # A socket that is neither connected nor listening is not listed.
+        unlisted = len(mine - {s.inode for s in found})
+        return listed or [(False, "", 0)] * bool(unlisted)
+
+    def diagnose(self, tasks) -> str:
+        """Explain why the program came to rest, where its end tells."""
+        for process in self.processes:
+            if process.end_status is not None:
+                why = diagnosis.ended(process.end_status, process.stderr)
+                if why:
+                    return why
+            found = diagnosis.sanitizer(process.stderr)
+            if found:
+                return found
+        return ""
+
+    def close(self) -> None:
+        """End every process, close every descriptor, remove every file."""
+        for process in self.processes:
+            process.end()
+        for closer in self.closers:
+            closer()
+        self.sockdiag.close()
+        shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,0 +1,239 @@
+"""Waiting without sleeping: until something holds, or can't hold any more.
+
+A wait ends in one of four ways.  What was waited for is there; or nothing can
+happen any more (every process of the program is asleep without a timer, or has
+ended, and nothing is on its way); or the program uses up CPU time without
+getting on; or it wakes by a timer again and again.  Only the first depends on
+the program being right, and none on how busy the machine is: the limits count
+the program's own CPU time and wake-ups.
+"""
+
+import select
+import time
+from dataclasses import dataclass
+
+from . import machine
+from .blocked import Blocked
+from .failure import Broken, Failure
+from .kernel import netns, proc
+
+# How much CPU time, in seconds, a program may use without getting on.
+CPU_LIMIT = 1.0
+# How often it may wake by a timer without getting on.
+WAKE_LIMIT = 100
+# More processes than this at once are a fork without end.
+PROCESS_LIMIT = 200
+# A pause longer than this, in seconds, is no better than an endless one.
+LONG_TIMER = 5.0
+# Seconds; only for what all the other limits can't see.
+DEADLINE = 60.0
+
+# One step of polling, in seconds, while the program runs.
+_POLL_STEP = 0.00004
+# The same, in milliseconds, while it sleeps and our sockets may become ready.
+_POLL_STEP_ASLEEP = 1
+
+
+@dataclass(frozen=True)
+class Task:
+    """One thread of the program in a snapshot."""
+
+    pid: int
+    tid: int
+    state: str
+    switches: int
+    blocked: Blocked | None
+
+    def __str__(self) -> str:
+        """How a person would say it."""
+        if self.state == "Z":
+            return "a zombie"
+        if self.state == "T":
+            return "stopped"
+        if self.state == "H":
+            return f"held at {self.blocked}"
+        return f"asleep in {self.blocked}"
+
+
+def _has_timer(tasks: tuple[Task, ...], processes) -> bool:
+    """Whether a timer may end one of these sleeps before a test would."""
+    for task in tasks:
+        if task.state == "S" and task.blocked.timeout is not None:
+            if not task.blocked.timeout > LONG_TIMER:  # so NaN counts as short
+                return True
+    return any(process.may_have_timer() for process in processes)
+
+
+class _Meter:
+    """What the program used up since it last got on."""
+
+    def __init__(self, processes):
+        self.processes = processes
+        self.progress = None
+        self.restart()
+
+    def restart(self) -> None:
+        self.began = time.monotonic()
+        self.cpu = self._cpu()
+        self.wakes = 0
+        self.last_switches: dict[int, int] = {}
+
+    def _cpu(self) -> float:
+        return sum(proc.cpu_seconds(pid) for one in self.processes for pid in one.tree())
+
+    def note(self, tasks: tuple[Task, ...] | None) -> None:
+        for task in tasks or ():
+            if task.state != "S" or task.blocked.timeout is None:
+                continue
+            before = self.last_switches.get(task.tid)
+            if before is not None and task.switches > before:
+                self.wakes += task.switches - before
+            self.last_switches[task.tid] = task.switches
+
+    def used(self) -> float:
+        return self._cpu() - self.cpu
+
+
+def until(stage, ready, due: str, fds=(), progress=None):
+    """Wait until ``ready()`` returns something true, and return that.
+
+    Args:
+        stage: the check's world, whose processes are watched.
+        ready: called again and again; must not block.
+        due: what is waited for, in the words of a failure.
+        fds: descriptors of ours whose becoming readable may change ``ready``.
+        progress: returns a value that changes whenever the program got on.
+
+    Raises:
+        Failure: it can't become true any more, or the program spins.
+    """
+    processes = stage.processes
+    meter = _Meter(processes)
+    poller = select.poll()
+    for fd in fds:
+        poller.register(fd, select.POLLIN)
+    for process in processes:
+        for fd in process.fds_to_watch():
+            poller.register(fd, select.POLLIN)
+    previous = None
+    rounds = 0
+    while True:
+        for process in processes:
+            process.service()
+        value = ready()
+        if value:
+            return value
+        if progress is not None:
+            now = progress()
+            if now != meter.progress:
+                meter.progress = now
+                meter.restart()
+        look = snapshot(processes)
+        meter.note(look)
+        if look is not None and look == previous and not _has_timer(look, processes):
+            netns.flush_loopback()
+            for process in processes:
+                process.service()
+            value = ready()
+            if value:
+                return value
+            if snapshot(processes) == look and not any(p.has_news() for p in processes):
+                raise Failure(due, describe(processes, look), stage.diagnose(look))
+        previous = look
+        rounds += 1
+        _check_limits(processes, meter, due, rounds, look)
+        if look is None:
+            time.sleep(_POLL_STEP)  # poll step
+        else:
+            poller.poll(_POLL_STEP_ASLEEP if rounds > 3 else 0)
+
+
+def _check_limits(processes, meter, due, rounds, look) -> None:
+    if rounds % 8:
+        return
+    for process in processes:
+        process.check_output_limit(due)
+        count = len(process.tree())
+        if count > PROCESS_LIMIT:
+            process.end()
+            raise Failure(due, f"{count} processes, and more all the time", "fork without end")
+    if meter.used() > CPU_LIMIT * machine.scale():
+        raise Failure(
+            due,
+            f"a program that keeps the CPU busy ({meter.used():.1f} s of CPU time without getting on)",
+            "busy instead of asleep: a loop goes round without a call that waits, or one whose "
+            "call fails or returns 0 each time",
+        )
+    if meter.wakes > WAKE_LIMIT:
+        raise Failure(
+            due,
+            f"a program that woke {meter.wakes} times by a timer and did nothing",
+            "polling: wait in the call that the event itself ends, without a time limit",
+        )
+    if time.monotonic() - meter.began > DEADLINE * machine.scale():
+        if look is None:
+            raise Broken(f"nothing decided after {DEADLINE * machine.scale():.0f} s: {due}")
+        raise Failure(due, describe(processes, look) + ", with a timer that did not end", "")
+
+
+def snapshot(processes) -> tuple[Task, ...] | None:
+    """Return all threads of the program if all sleep or have ended.
+
+    None as long as one of them runs, or is just being woken.
+    """
+    tasks: list[Task] = []
+    for process in processes:
+        if process.has_news():
+            return None
+        for pid in process.tree():
+            for tid in proc.tasks(pid):
+                task = _look(process, pid, tid)
+                if task is None:
+                    return None
+                tasks.append(task)
+        if process.has_news():
+            return None
+    return tuple(tasks)
+
+
+def _look(process, pid: int, tid: int) -> Task | None:
+    found = proc.stat(pid, tid)
+    if found is None:
+        return None
+    held = process.held_call(tid)
+    if held is not None:
+        return Task(pid, tid, "H", 0, held)
+    if found.state in "ZXT":
+        return Task(pid, tid, found.state[0], 0, None)
+    if found.state != "S":
+        return None
+    blocked = process.blocked(pid, tid)
+    if blocked is None:
+        return None
+    status = proc.status(pid) if pid == tid else {}
+    pending = int(status.get("SigPnd", "0"), 16) | int(status.get("ShdPnd", "0"), 16)
+    if pending & ~int(status.get("SigBlk", "0"), 16):
+        return None
+    return Task(pid, tid, "S", proc.switches(pid, tid), blocked)
+
+
+def describe(processes, tasks: tuple[Task, ...]) -> str:
+    """Say in words where the program is."""
+    words = []
+    for process in processes:
+        end = process.how_it_ended()
+        if end:
+            words.append(f"{process.name} {end}")
+    for task in tasks:
+        owner = next((p for p in processes if task.pid == p.pid), None)
+        if owner is not None and not owner.how_it_ended():
+            words.append(f"{owner.name} {task}")
+        elif owner is None:
+            words.append(f"its child {task}")
+    counted: list[str] = []
+    for word in words:
+        if word not in counted:
+            counted.append(word)
+    return "; ".join(
+        word if words.count(word) == 1 else f"{word} ({words.count(word)} times)" for word in counted
+    ) or "nothing running"
