@@ -34,14 +34,21 @@ complain(const char *what)
 	fprintf(stderr, "incsrv: %s: %s\n", what, strerror(errno));
 }
 
-/* Return RESULT, which WHAT has returned; if that is -1, complain and exit. */
-static int
-check(int result, const char *what)
+/* Say that WHAT has failed with the error E, and exit. */
+static _Noreturn void
+fail(int e, const char *what)
 {
-	if (result == -1) {
-		complain(what);
-		exit(1);
-	}
+	errno = e;
+	complain(what);
+	exit(1);
+}
+
+/* Return RESULT, which CALL has returned; but if that is -1, fail. */
+static int
+check(int result, const char *call)
+{
+	if (result == -1)
+		fail(errno, call);
 	return result;
 }
 
@@ -86,7 +93,7 @@ say_listening(const struct sockaddr *name)
 		n = printf("LISTENING %s %u\n", addr, ntohs(in->sin_port));
 	}
 	if (n < 0 || fflush(stdout) == EOF)
-		check(-1, "write");
+		fail(errno, "write");
 }
 
 /*
@@ -113,8 +120,7 @@ listen_at(struct sockaddr *name, socklen_t len)
 	(void)name;
 	(void)len;
 	(void)say_listening;
-	errno = ENOSYS;
-	return check(-1, "listen_at");
+	fail(ENOSYS, "listen_at");
 #endif
 }
 
@@ -143,10 +149,10 @@ listen_inet(const char *addr, in_port_t port)
 /*
  * Make an address out of PATH.  If PATH does not fit in with its NUL, complain
  * of PATH with ENAMETOOLONG and exit.  If PATH is a socket on which nobody
- * listens, remove it; if somebody does, or if it is anything but a socket, leave
- * it, and bind will fail.  (To connect tells, but says ECONNREFUSED of a plain
- * file too; and it must not wait, should that somebody be busy and its queue
- * full.)  Return a socket that listens there.
+ * listens, remove it; if somebody does, or if it is anything but a socket,
+ * leave it, and bind will fail.  (To connect tells, but says ECONNREFUSED of a
+ * plain file too; and it must not wait, should that somebody be busy and its
+ * queue full.)  Return a socket that listens there.
  */
 static int
 listen_unix(const char *path)
@@ -156,10 +162,8 @@ listen_unix(const char *path)
 	struct stat st;
 	int fd;
 
-	if (strlen(path) >= sizeof(un.sun_path)) {
-		errno = ENAMETOOLONG;
-		check(-1, path);
-	}
+	if (strlen(path) >= sizeof(un.sun_path))
+		fail(ENAMETOOLONG, path);
 	strcpy(un.sun_path, path);
 	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode)) {
 		fd = check(socket(AF_UNIX, SOCK_STREAM, 0), "socket");
@@ -229,8 +233,9 @@ serve_all(int lfd)
 	}
 #else
 	(void)accept_failed;
-	check(serve(lfd), "serve_all");
-	exit(1);
+	(void)lfd;
+	(void)serve;
+	fail(ENOSYS, "serve_all");
 #endif
 }
 

@@ -20,9 +20,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MAXLINE 30	     /* bytes in a request, its newline not among them */
-#define MAXCOUNT 1000000000L /* numbers in a block */
-#define ANSWERSIZE 32	     /* room for any answer and its NUL */
+enum {
+	MAXLINE = 30, /* bytes in a request, without its newline */
+	MAXCOUNT = 1000000000,
+	ANSWERSIZE = 32 /* room for any answer and its NUL */
+};
 
 static _Noreturn void
 usage(void)
@@ -37,14 +39,21 @@ complain(const char *what)
 	fprintf(stderr, "seqsrv: %s: %s\n", what, strerror(errno));
 }
 
-/* Return RESULT, which WHAT has returned; if that is -1, complain and exit. */
-static int
-check(int result, const char *what)
+/* Say that WHAT has failed with the error E, and exit. */
+static _Noreturn void
+fail(int e, const char *what)
 {
-	if (result == -1) {
-		complain(what);
-		exit(1);
-	}
+	errno = e;
+	complain(what);
+	exit(1);
+}
+
+/* Return RESULT, which CALL has returned; but if that is -1, fail. */
+static int
+check(int result, const char *call)
+{
+	if (result == -1)
+		fail(errno, call);
 	return result;
 }
 
@@ -82,7 +91,7 @@ say_listening(const struct sockaddr_in *name)
 	inet_ntop(AF_INET, &name->sin_addr, addr, sizeof(addr));
 	if (printf("LISTENING %s %u\n", addr, ntohs(name->sin_port)) < 0 ||
 	    fflush(stdout) == EOF)
-		check(-1, "write");
+		fail(errno, "write");
 }
 
 /*
@@ -110,7 +119,7 @@ make_answer(const char *line, size_t len, char answer[ANSWERSIZE])
 }
 
 /*
- * Make a TCP socket that is bound to ADDR, in dotted decimal, and PORT, and that
+ * Make a TCP socket that is bound to ADDR, in dotted decimal, and PORT, and
  * listens.  What is left of old connections to the port must not hinder that.
  * Anything else in ADDR is a usage error.  Then, not before, ask the kernel for
  * the socket's name and let say_listening print it.  Return the socket.  Check
@@ -139,8 +148,7 @@ listen_at(const char *addr, in_port_t port)
 	(void)addr;
 	(void)port;
 	(void)say_listening;
-	errno = ENOSYS;
-	return check(-1, "listen_at");
+	fail(ENOSYS, "listen_at");
 #endif
 }
 
@@ -212,8 +220,9 @@ serve_all(int lfd)
 	}
 #else
 	(void)accept_failed;
-	check(serve(lfd), "serve_all");
-	exit(1);
+	(void)lfd;
+	(void)serve;
+	fail(ENOSYS, "serve_all");
 #endif
 }
 

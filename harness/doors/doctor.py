@@ -1,0 +1,42 @@
+"""``make doctor``: what this machine can and can't check, and what mends it."""
+
+import importlib.util
+import platform
+import shutil
+
+from .. import build, machine, probes
+from . import say
+
+# What improves things but is not needed: (program or module, package, use).
+_OPTIONAL = (
+    ("strace", "strace", "look at a program's system calls by hand"),
+    ("nc", "netcat-openbsd", "talk to a server by hand"),
+    ("socat", "socat", "the same, over UNIX sockets too"),
+    ("gdb", "gdb", "look into a running program"),
+)
+
+
+def main(argv: list[str]) -> int:
+    """Print what the probes found; exit status 1 when something is lacking."""
+    say(f"system     {platform.system()} {platform.release()} on {platform.machine()}")
+    compiler = build.compiler_version()
+    say(f"compiler   {compiler or 'none: sudo apt-get install gcc libc6-dev'}")
+    say(f"python     {platform.python_version()}")
+    if importlib.util.find_spec("pytest") is None:
+        say("pytest     none: sudo apt-get install python3-pytest")
+    if not compiler:
+        return 1
+    say(f"speed      limits of CPU time are multiplied by {machine.scale():.1f}")
+    bad = 0
+    for name, probe in probes.PROBES.items():
+        reason = probes.failing(name)
+        bad += bool(reason)
+        say(f"{'lacking' if reason else 'ok':<10} {name}" + (f": {probe.lack} ({reason})" if reason else ""))
+        if reason:
+            say(f"           to mend it: {probe.mend}")
+    for command, package, use in _OPTIONAL:
+        if shutil.which(command) is None:
+            say(f"optional   {command}, to {use}: sudo apt-get install {package}")
+    if bad:
+        say("Checks that need what is lacking are left out of the score, on both sides.")
+    return 1 if bad else 0

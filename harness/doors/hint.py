@@ -1,0 +1,67 @@
+"""``make hint-NN``: the next hint for the first check that failed last time.
+
+Three hints, one at each call: the concept, the system call, the place.
+"""
+
+import json
+
+from .. import build, labs, marker, plugin, result
+from . import say, variable
+
+
+def _first_failing(lab: labs.Lab) -> dict | None:
+    """Return the record of the first failed check of the last run."""
+    try:
+        document = result.read(result.last(lab.name))
+    except (OSError, ValueError):
+        raise labs.Unknown(
+            f"There is no result of lab {lab.number} yet: make check-{lab.number}"
+        ) from None
+    checks = document["labs"][0]["checks"]
+    wanted = variable("CHECK")
+    if wanted:
+        names = (wanted, f"test_{wanted}")
+        found = next((one for one in checks if one["name"] in names), None)
+        if found is None:
+            raise labs.Unknown(f"There is no check {wanted} in lab {lab.number}.")
+        return found
+    for program in document["labs"][0]["programs"]:
+        if not program["build"]["ok"] and program["build"]["text"]:
+            raise labs.Unknown(
+                f"{program['name']}.c does not compile; the compiler's own words are the hint: "
+                f"make check-{lab.number}"
+            )
+    return next((one for one in checks if one["outcome"] == "failed"), None)
+
+
+def main(argv: list[str]) -> int:
+    """Print one more hint for the first failing check of a lab."""
+    lab = labs.find(argv[0])
+    record = _first_failing(lab)
+    if record is None:
+        say(f"No check of lab {lab.number} failed last time. Check again: make check-{lab.number}")
+        return 0
+    checks = plugin.collect([lab])[lab.name]
+    found = next(
+        (one for one in checks if (one.program, one.name) == (record["program"], record["name"])),
+        None,
+    )
+    if found is None:
+        raise labs.Unknown(f"The checks changed since then: make check-{lab.number}")
+    memory = build.folder() / "hints" / f"{lab.name}.json"
+    try:
+        given = json.loads(memory.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        given = {}
+    key = f"{found.program}/{found.name}"
+    count = min(given.get(key, 0) + 1, len(found.hints))
+    say(f"{found.program}: {found.title}")
+    for level, hint in list(zip(marker.HINT_LEVELS, found.hints, strict=True))[:count]:
+        say(f"  {level + ':':<9} {hint}")
+    if count < len(found.hints):
+        say(f"For more: make hint-{lab.number}")
+    else:
+        say(f"That was the last hint. To see the whole check again: {record['repeat']}")
+    memory.parent.mkdir(parents=True, exist_ok=True)
+    memory.write_text(json.dumps({**given, key: count}), encoding="utf-8")
+    return 0

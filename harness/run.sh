@@ -1,0 +1,75 @@
+#!/bin/sh
+# run.sh - runs a module of this tree with the first python3 that has pytest.
+#
+# usage: harness/run.sh [--install|--quiet] MODULE [ARGUMENT]...
+#
+# --install  what is missing is installed from the distribution's packages
+# --quiet    say nothing and do nothing where python3 or pytest is missing
+set -u
+cd "$(dirname "$0")/.." || exit 3
+
+mode=ask
+case ${1-} in
+--install | --quiet)
+	mode=${1#--}
+	shift
+	;;
+esac
+
+if [ "$(uname -s)" != Linux ]; then
+	echo "socklab runs on Linux: open this folder in its dev container, or on Windows in WSL2." >&2
+	exit 2
+fi
+
+packages="python3 python3-pytest"
+command -v "${CC:-cc}" >/dev/null 2>&1 || packages="$packages gcc libc6-dev"
+
+find_python() {
+	IFS=:
+	for folder in $PATH /usr/bin; do
+		for name in "$folder"/python3; do
+			[ -x "$name" ] || continue
+			if "$name" -c 'import sys, pytest; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
+				echo "$name"
+				return 0
+			fi
+		done
+	done
+	return 1
+}
+
+install_packages() {
+	command -v apt-get >/dev/null 2>&1 || return 1
+	as_root=
+	if [ "$(id -u)" != 0 ]; then
+		command -v sudo >/dev/null 2>&1 || return 1
+		as_root=sudo
+	fi
+	echo "Installing what is missing: $packages" >&2
+	$as_root apt-get update -qq >&2 &&
+		DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq \
+			--no-install-recommends $packages >&2
+}
+
+python=$(find_python) || python=
+if [ -z "$python" ] && [ "$mode" = install ] && install_packages; then
+	python=$(find_python) || python=
+elif [ "$mode" = install ] && [ -n "${packages#python3 python3-pytest}" ]; then
+	install_packages
+fi
+if [ -z "$python" ]; then
+	[ "$mode" = quiet ] && exit 0
+	echo "socklab needs python3 (3.10 or newer) with pytest. On Debian and Ubuntu: sudo apt-get install $packages" >&2
+	exit 2
+fi
+
+# Byte code goes where it is in nobody's way.
+export PYTHONPYCACHEPREFIX="${SOCKLAB_BUILD:-$PWD/.build}/pycache"
+unset PYTEST_ADDOPTS PYTHONPATH
+module=$1
+shift
+if [ ! -d "$(echo "$module" | cut -d. -f1)" ] && [ "$module" != pytest ]; then
+	echo "This copy of socklab has no $module: it is part of the whole repository." >&2
+	exit 2
+fi
+exec "$python" -m "$module" "$@"

@@ -1,0 +1,63 @@
+"""From one marked source to the skeleton and to the clean reference.
+
+A source in ``solutions/`` is both.  What the student writes stands in
+
+    #ifndef SKELETON
+    ... the reference ...
+    #else
+    ... what the skeleton has instead ...
+    #endif
+
+with the three lines alone and at the start of the line; ``#else`` may be left
+out.  Blocks don't nest.  Other conditionals are left alone.
+"""
+
+_BEGIN, _ELSE, _END = "#ifndef SKELETON", "#else", "#endif"
+
+
+class Malformed(Exception):
+    """A marked source breaks the rules; the message names the line."""
+
+
+def _split(text: str):
+    """Yield (part, line): part is "both", "reference" or "skeleton"."""
+    part = "both"
+    depth = 0
+    for number, line in enumerate(text.splitlines(keepends=True), 1):
+        word = line.strip()
+        if word == _BEGIN:
+            if part != "both":
+                raise Malformed(f"line {number}: a block within a block")
+            part = "reference"
+            continue
+        if part != "both":
+            if word.startswith(("#if", "# if")):
+                depth += 1
+            elif word.startswith(_END):
+                if depth == 0:
+                    part = "both"
+                    continue
+                depth -= 1
+            elif word == _ELSE and depth == 0:
+                if part == "skeleton":
+                    raise Malformed(f"line {number}: a second #else")
+                part = "skeleton"
+                continue
+        yield part, line
+    if part != "both":
+        raise Malformed("the last block has no #endif")
+
+
+def derive_skeleton(text: str) -> str:
+    """Return the skeleton of a marked source."""
+    return "".join(line for part, line in _split(text) if part != "reference")
+
+
+def derive_solution(text: str) -> str:
+    """Return the reference of a marked source, without the marks."""
+    return "".join(line for part, line in _split(text) if part != "skeleton")
+
+
+def hole_lines(text: str) -> int:
+    """Return how many lines of the reference stand in blocks."""
+    return sum(part == "reference" for part, _line in _split(text))
