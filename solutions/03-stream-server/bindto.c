@@ -96,14 +96,13 @@ to_port(const char *s)
 
 /*
  * Make the address that the kernel wants out of ADDR, in dotted decimal, and
- * PORT, a number like any other, and put it into *NAME, which is all zero.
- * If ADDR is not such an address, that is a usage error.
+ * PORT, a number like any other, and put it into *NAME, which is all zero but
+ * for its family.  Anything else in ADDR is a usage error.
  */
 static void
 to_name(const char *addr, in_port_t port, struct sockaddr_in *name)
 {
 #ifndef SKELETON
-	name->sin_family = AF_INET;
 	name->sin_port = htons(port);
 	if (inet_pton(AF_INET, addr, &name->sin_addr) != 1)
 		usage();
@@ -212,7 +211,7 @@ do_connect(int fd, struct sockaddr_in *name)
 int
 main(int argc, char *argv[])
 {
-	struct sockaddr_in name = {0};
+	struct sockaddr_in name = {.sin_family = AF_INET};
 	int c, fd, mode = 0;
 
 	while ((c = getopt(argc, argv, ":2rlc")) != -1) {
@@ -224,7 +223,7 @@ main(int argc, char *argv[])
 		usage();
 	/* If stdout were closed, the socket would get its number. */
 	if (fcntl(STDOUT_FILENO, F_GETFD) == -1)
-		die("stdout");
+		die("write");
 	if (mode != 'l')
 		to_name(argv[optind], to_port(argv[optind + 1]), &name);
 	fd = new_socket();

@@ -162,24 +162,25 @@ ask(int fd, char *c)
 int
 main(int argc, char *argv[])
 {
-	char *c = argv[argc - 1];
+	char c;
 	int fd;
 
-	if (argc < 3 || argc > 4 || strlen(c) != 1)
+	if (argc < 3 || argc > 4 || strlen(argv[argc - 1]) != 1)
 		usage();
+	c = argv[argc - 1][0];
 	/* If stdout were closed, the socket would get its number. */
-	check(fcntl(STDOUT_FILENO, F_GETFD), "stdout");
+	check(fcntl(STDOUT_FILENO, F_GETFD), "write");
 	if (argc == 4)
 		fd = connect_inet(argv[1], to_port(argv[2]));
 	else if (strncmp(argv[1], "unix:", 5) == 0 && argv[1][5] != '\0')
 		fd = connect_unix(argv[1] + 5);
 	else
 		usage();
-	if (ask(fd, c) == 0) {
+	if (ask(fd, &c) == 0) {
 		fprintf(stderr, "inccli: read: end of file\n");
 		return 1;
 	}
-	if (printf("char from server = %c\n", *c) < 0 || fflush(stdout) == EOF)
+	if (printf("char from server = %c\n", c) < 0 || fflush(stdout) == EOF)
 		fail(errno, "write");
 	return 0;
 }

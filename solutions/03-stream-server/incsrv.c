@@ -28,18 +28,26 @@ usage(void)
 	exit(2);
 }
 
+/*
+ * Say that WHAT has failed, and go on.  If accept wants descriptors that
+ * are not there, it would fail again at once, and nothing tells when they are:
+ * pause.
+ */
 static void
 complain(const char *what)
 {
-	fprintf(stderr, "incsrv: %s: %s\n", what, strerror(errno));
+	int e = errno;
+
+	fprintf(stderr, "incsrv: %s: %s\n", what, strerror(e));
+	if (e == EMFILE || e == ENFILE)
+		sleep(1);
 }
 
 /* Say that WHAT has failed with the error E, and exit. */
 static _Noreturn void
 fail(int e, const char *what)
 {
-	errno = e;
-	complain(what);
+	fprintf(stderr, "incsrv: %s: %s\n", what, strerror(e));
 	exit(1);
 }
 
@@ -50,20 +58,6 @@ check(int result, const char *call)
 	if (result == -1)
 		fail(errno, call);
 	return result;
-}
-
-/*
- * Complain that accept has failed.  If it is for want of descriptors or memory,
- * it would fail again at once, and nothing wakes us when there are some: pause.
- */
-static void
-accept_failed(void)
-{
-	int e = errno;
-
-	complain("accept");
-	if (e == EMFILE || e == ENFILE || e == ENOBUFS || e == ENOMEM)
-		sleep(1);
 }
 
 /* The port that S says; anything but a number up to 65535 is a usage error. */
@@ -212,9 +206,9 @@ serve(int fd)
 
 /*
  * Serve the clients of the listening socket LFD, one after the other, for ever.
- * Call accept_failed() if accept fails, unless that was by a signal.  Complain
- * of a client whose connection breaks.  No client ends the server, not even one
- * that has gone before its answer is written.
+ * Complain if accept fails, unless that was by a signal, and of a client whose
+ * connection breaks.  No client ends the server, not even one that has gone
+ * before its answer is written.
  */
 static _Noreturn void
 serve_all(int lfd)
@@ -226,13 +220,13 @@ serve_all(int lfd)
 	for (;;) {
 		while ((fd = accept(lfd, NULL, NULL)) == -1)
 			if (errno != EINTR)
-				accept_failed();
+				complain("accept");
 		if (serve(fd) == -1)
 			complain("client");
 		close(fd);
 	}
 #else
-	(void)accept_failed;
+	(void)complain;
 	(void)lfd;
 	(void)serve;
 	fail(ENOSYS, "serve_all");
@@ -243,7 +237,7 @@ int
 main(int argc, char *argv[])
 {
 	/* If stdout were closed, the socket would get its number. */
-	check(fcntl(STDOUT_FILENO, F_GETFD), "stdout");
+	check(fcntl(STDOUT_FILENO, F_GETFD), "write");
 	if (argc == 2 && strncmp(argv[1], "unix:", 5) == 0 && argv[1][5])
 		serve_all(listen_unix(argv[1] + 5));
 	if (argc == 3)

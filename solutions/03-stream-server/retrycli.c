@@ -83,13 +83,12 @@ attempt(const char *host, in_port_t port)
 #ifndef SKELETON
 	struct sockaddr_in in = {.sin_family = AF_INET};
 	int fd = check(socket(AF_INET, SOCK_STREAM, 0), "socket");
-	int e = 0;
+	int e;
 
 	in.sin_port = htons(port);
 	if (inet_pton(AF_INET, host, &in.sin_addr) != 1)
 		usage();
-	if (connect_fully(fd, (struct sockaddr *)&in, sizeof(in)) == -1)
-		e = errno;
+	e = connect_fully(fd, (struct sockaddr *)&in, sizeof(in)) ? errno : 0;
 	close(fd);
 	return e;
 #else
@@ -107,9 +106,8 @@ snooze(long long ms)
 #ifndef SKELETON
 	struct timespec left = {ms / 1000, ms % 1000 * 1000000};
 
-	while (nanosleep(&left, &left) == -1)
-		if (errno != EINTR)
-			fail(errno, "nanosleep");
+	while (nanosleep(&left, &left) == -1 && errno == EINTR)
+		continue;
 #else
 	(void)ms;
 	fail(ENOSYS, "snooze");
@@ -134,7 +132,7 @@ main(int argc, char *argv[])
 		usage();
 	port = (in_port_t)number(argv[optind + 1], 0, 65535);
 	/* If stdout were closed, the socket would get its number. */
-	check(fcntl(STDOUT_FILENO, F_GETFD), "stdout");
+	check(fcntl(STDOUT_FILENO, F_GETFD), "write");
 	for (k = 1; (e = attempt(argv[optind], port)) != 0; k++) {
 		fprintf(stderr, "attempt %d: %s\n", k, strerror(e));
 		if (k == tries)

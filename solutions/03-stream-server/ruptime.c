@@ -110,11 +110,10 @@ copy(int fd)
 	while ((n = read(fd, buf, sizeof(buf))) != 0) {
 		if (n == -1 && errno != EINTR)
 			fail(errno, "read");
-		for (i = 0; i < n; i += w > 0 ? w : 0) {
-			w = write(STDOUT_FILENO, buf + i, (size_t)(n - i));
-			if (w == -1 && errno != EINTR)
-				fail(errno, "write");
-		}
+		for (i = 0; i < n; i += w)
+			while ((w = write(1, buf + i, (size_t)(n - i))) == -1)
+				if (errno != EINTR)
+					fail(errno, "write");
 	}
 #else
 	(void)fd;
@@ -128,7 +127,7 @@ main(int argc, char *argv[])
 	if (argc != 3)
 		usage();
 	/* If stdout were closed, the socket would get its number. */
-	check(fcntl(STDOUT_FILENO, F_GETFD), "stdout");
+	check(fcntl(STDOUT_FILENO, F_GETFD), "write");
 	copy(connect_to(argv[1], to_port(argv[2])));
 	return 0;
 }

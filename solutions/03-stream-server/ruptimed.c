@@ -21,7 +21,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* How many commands run: only reap() counts down, and nobody interrupts it. */
+/* The commands that run.  Only reap() touches it unless SIGCHLD is blocked. */
 static volatile sig_atomic_t running;
 
 static _Noreturn void
@@ -31,18 +31,26 @@ usage(void)
 	exit(2);
 }
 
+/*
+ * Say that WHAT has failed, and go on.  If accept wants descriptors that
+ * are not there, it would fail again at once, and nothing tells when they are:
+ * pause.
+ */
 static void
 complain(const char *what)
 {
-	fprintf(stderr, "ruptimed: %s: %s\n", what, strerror(errno));
+	int e = errno;
+
+	fprintf(stderr, "ruptimed: %s: %s\n", what, strerror(e));
+	if (e == EMFILE || e == ENFILE)
+		sleep(1);
 }
 
 /* Say that WHAT has failed with the error E, and exit. */
 static _Noreturn void
 fail(int e, const char *what)
 {
-	errno = e;
-	complain(what);
+	fprintf(stderr, "ruptimed: %s: %s\n", what, strerror(e));
 	exit(1);
 }
 
@@ -53,20 +61,6 @@ check(int result, const char *call)
 	if (result == -1)
 		fail(errno, call);
 	return result;
-}
-
-/*
- * Complain that accept has failed.  If it is for want of descriptors or memory,
- * it would fail again at once, and nothing wakes us when there are some: pause.
- */
-static void
-accept_failed(void)
-{
-	int e = errno;
-
-	complain("accept");
-	if (e == EMFILE || e == ENFILE || e == ENOBUFS || e == ENOMEM)
-		sleep(1);
 }
 
 /* The number S, which must be one, in decimal, from MIN to MAX; or usage. */
@@ -109,21 +103,6 @@ split(const char *cmd)
 }
 
 /*
- * Open those of the descriptors 0, 1 and 2 that are closed.  A socket would get
- * such a number, and the command would take it for its own.
- */
-static void
-open_stdio(void)
-{
-	int fd;
-
-	do
-		fd = check(open("/dev/null", O_RDWR), "/dev/null");
-	while (fd <= STDERR_FILENO);
-	close(fd);
-}
-
-/*
  * Make a TCP socket that is bound to ADDR, in dotted decimal, and PORT, and
  * listens.  What is left of old connections to the port must not hinder that.
  * Anything else in ADDR is a usage error.  Then, not before, ask the kernel for
@@ -136,12 +115,11 @@ listen_at(const char *addr, in_port_t port)
 #ifndef SKELETON
 	struct sockaddr_in name = {.sin_family = AF_INET};
 	socklen_t len = sizeof(name);
-	int fd, on = 1;
+	int on = 1, fd = check(socket(AF_INET, SOCK_STREAM, 0), "socket");
 
 	name.sin_port = htons(port);
 	if (inet_pton(AF_INET, addr, &name.sin_addr) != 1)
 		usage();
-	fd = check(socket(AF_INET, SOCK_STREAM, 0), "socket");
 	check(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)),
 	    "setsockopt");
 	check(bind(fd, (struct sockaddr *)&name, len), "bind");
@@ -164,15 +142,15 @@ listen_at(const char *addr, in_port_t port)
 static void
 reap(int sig)
 {
+	(void)sig;
 #ifndef SKELETON
 	int e = errno;
 
-	(void)sig;
 	while (waitpid(-1, NULL, WNOHANG) > 0)
 		running--;
 	errno = e;
 #else
-	(void)sig;
+	(void)running;
 #endif
 }
 
@@ -211,10 +189,10 @@ run(char *words[], const char *cmd, int lfd, int fd)
 
 /*
  * Run the command for every client of the listening socket LFD, for ever.  Let
- * reap() handle SIGCHLD.  Call accept_failed() if accept fails, unless that was
- * by a signal, and complain if fork does.  While MAX commands are running, take
- * no client, but wait for a command to end: SIGCHLD must not slip in between
- * the look at "running" and the waiting, nor while "running" is counted up.
+ * reap() handle SIGCHLD.  Complain if accept fails, unless that was by a
+ * signal, and if fork does.  While MAX commands run, take no client, but sleep
+ * until one of them ends; and SIGCHLD must not slip in between the look at
+ * "running" and the sleep, nor while "running" is counted up.
  */
 static _Noreturn void
 serve_all(int lfd, char *words[], const char *cmd, int max)
@@ -228,14 +206,14 @@ serve_all(int lfd, char *words[], const char *cmd, int max)
 	sigemptyset(&none);
 	sigfillset(&all);
 	check(sigaction(SIGCHLD, &sa, NULL), "sigaction");
+	sigprocmask(SIG_SETMASK, &all, NULL);
 	for (;;) {
-		sigprocmask(SIG_SETMASK, &all, NULL);
 		while (running >= max)
 			sigsuspend(&none);
 		sigprocmask(SIG_SETMASK, &none, NULL);
 		while ((fd = accept(lfd, NULL, NULL)) == -1)
 			if (errno != EINTR)
-				accept_failed();
+				complain("accept");
 		sigprocmask(SIG_SETMASK, &all, NULL);
 		if ((pid = fork()) == 0)
 			run(words, cmd, lfd, fd);
@@ -250,10 +228,9 @@ serve_all(int lfd, char *words[], const char *cmd, int max)
 	(void)words;
 	(void)cmd;
 	(void)max;
-	(void)running;
 	(void)reap;
 	(void)run;
-	(void)accept_failed;
+	(void)complain;
 	fail(ENOSYS, "serve_all");
 #endif
 }
@@ -262,7 +239,7 @@ int
 main(int argc, char *argv[])
 {
 	const char *cmd = "uptime";
-	int c, max = INT_MAX;
+	int c, fd, max = INT_MAX;
 	char **words;
 
 	while ((c = getopt(argc, argv, ":c:m:")) != -1)
@@ -272,10 +249,14 @@ main(int argc, char *argv[])
 			max = number(optarg, 1, INT_MAX);
 		else
 			usage();
-	words = split(cmd);
-	if (argc - optind != 2 || words[0] == NULL)
+	if (argc - optind != 2 || cmd[strspn(cmd, " \t")] == '\0')
 		usage();
-	open_stdio();
+	words = split(cmd);
+	/* A socket that got 0, 1 or 2 would pass for the command's own. */
+	do
+		fd = check(open("/dev/null", O_RDWR), "/dev/null");
+	while (fd <= STDERR_FILENO);
+	close(fd);
 	serve_all(listen_at(argv[optind], number(argv[optind + 1], 0, 65535)),
 	    words, cmd, max);
 }

@@ -33,18 +33,26 @@ usage(void)
 	exit(2);
 }
 
+/*
+ * Say that WHAT has failed, and go on.  If accept wants descriptors that
+ * are not there, it would fail again at once, and nothing tells when they are:
+ * pause.
+ */
 static void
 complain(const char *what)
 {
-	fprintf(stderr, "seqsrv: %s: %s\n", what, strerror(errno));
+	int e = errno;
+
+	fprintf(stderr, "seqsrv: %s: %s\n", what, strerror(e));
+	if (e == EMFILE || e == ENFILE)
+		sleep(1);
 }
 
 /* Say that WHAT has failed with the error E, and exit. */
 static _Noreturn void
 fail(int e, const char *what)
 {
-	errno = e;
-	complain(what);
+	fprintf(stderr, "seqsrv: %s: %s\n", what, strerror(e));
 	exit(1);
 }
 
@@ -55,20 +63,6 @@ check(int result, const char *call)
 	if (result == -1)
 		fail(errno, call);
 	return result;
-}
-
-/*
- * Complain that accept has failed.  If it is for want of descriptors or memory,
- * it would fail again at once, and nothing wakes us when there are some: pause.
- */
-static void
-accept_failed(void)
-{
-	int e = errno;
-
-	complain("accept");
-	if (e == EMFILE || e == ENFILE || e == ENOBUFS || e == ENOMEM)
-		sleep(1);
 }
 
 /* The port that S says; anything but a number up to 65535 is a usage error. */
@@ -131,12 +125,11 @@ listen_at(const char *addr, in_port_t port)
 #ifndef SKELETON
 	struct sockaddr_in name = {.sin_family = AF_INET};
 	socklen_t len = sizeof(name);
-	int fd, on = 1;
+	int on = 1, fd = check(socket(AF_INET, SOCK_STREAM, 0), "socket");
 
 	name.sin_port = htons(port);
 	if (inet_pton(AF_INET, addr, &name.sin_addr) != 1)
 		usage();
-	fd = check(socket(AF_INET, SOCK_STREAM, 0), "socket");
 	check(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)),
 	    "setsockopt");
 	check(bind(fd, (struct sockaddr *)&name, len), "bind");
@@ -173,11 +166,10 @@ serve(int fd)
 		if (n == -1 && errno != EINTR)
 			return -1;
 		for (i = 0; i < n && good; i++) {
-			if (buf[i] != '\n') {
+			if (buf[i] != '\n')
 				line[len++] = buf[i];
-				if (len <= MAXLINE)
-					continue;
-			}
+			if (buf[i] != '\n' && len <= MAXLINE)
+				continue;
 			good = make_answer(line, len, answer);
 			len = 0;
 			for (p = answer; *p != '\0'; p += w)
@@ -199,9 +191,9 @@ serve(int fd)
 
 /*
  * Serve the clients of the listening socket LFD, one after the other, for ever.
- * Call accept_failed() if accept fails, unless that was by a signal.  Complain
- * of a client whose connection breaks.  No client ends the server, not even one
- * that has gone before its answer is written.
+ * Complain if accept fails, unless that was by a signal, and of a client whose
+ * connection breaks.  No client ends the server, not even one that has gone
+ * before its answer is written.
  */
 static _Noreturn void
 serve_all(int lfd)
@@ -213,13 +205,13 @@ serve_all(int lfd)
 	for (;;) {
 		while ((fd = accept(lfd, NULL, NULL)) == -1)
 			if (errno != EINTR)
-				accept_failed();
+				complain("accept");
 		if (serve(fd) == -1)
 			complain("client");
 		close(fd);
 	}
 #else
-	(void)accept_failed;
+	(void)complain;
 	(void)lfd;
 	(void)serve;
 	fail(ENOSYS, "serve_all");
@@ -232,6 +224,6 @@ main(int argc, char *argv[])
 	if (argc != 3)
 		usage();
 	/* If stdout were closed, the socket would get its number. */
-	check(fcntl(STDOUT_FILENO, F_GETFD), "stdout");
+	check(fcntl(STDOUT_FILENO, F_GETFD), "write");
 	serve_all(listen_at(argv[1], to_port(argv[2])));
 }

@@ -1,0 +1,103 @@
+/* refuse.c - runs a command to which the kernel refuses some system calls.
+ *
+ * usage: refuse WHAT[,WHAT]... CMD [ARG]...
+ *
+ * WHAT is unshare, clone (its namespace flags only), ptrace or pidfd_getfd.
+ * Each is answered with EPERM, as a container's filter would; clone3, whose
+ * flags a filter can't see, with ENOSYS, so that the C library uses clone.
+ */
+#define _GNU_SOURCE
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+
+#include <errno.h>
+#include <sched.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define NAMESPACES \
+	(CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWPID | \
+	    CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
+
+#define LOAD(field) \
+	(struct sock_filter) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, \
+	    offsetof(struct seccomp_data, field))
+#define IS(k, yes, no) \
+	(struct sock_filter) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (k), (yes), (no))
+#define HAS(k, yes, no) \
+	(struct sock_filter) BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, (k), (yes), (no))
+#define RETURN(k) (struct sock_filter) BPF_STMT(BPF_RET | BPF_K, (k))
+
+static struct sock_filter code[64];
+static unsigned short length;
+
+static void
+add(struct sock_filter statement)
+{
+	code[length++] = statement;
+}
+
+static void
+refuse(long number, unsigned int error)
+{
+	add(LOAD(nr));
+	add(IS((unsigned int)number, 0, 1));
+	add(RETURN(SECCOMP_RET_ERRNO | error));
+}
+
+static int
+refuse_word(const char *word)
+{
+	if (strcmp(word, "unshare") == 0) {
+		refuse(SYS_unshare, EPERM);
+	} else if (strcmp(word, "ptrace") == 0) {
+		refuse(SYS_ptrace, EPERM);
+	} else if (strcmp(word, "pidfd_getfd") == 0) {
+		refuse(SYS_pidfd_getfd, EPERM);
+	} else if (strcmp(word, "clone") == 0) {
+		refuse(SYS_clone3, ENOSYS);
+		add(LOAD(nr));
+		add(IS(SYS_clone, 0, 3));
+		add(LOAD(args[0]));
+		add(HAS(NAMESPACES, 0, 1));
+		add(RETURN(SECCOMP_RET_ERRNO | EPERM));
+	} else {
+		return -1;
+	}
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct sock_fprog prog = {.filter = code};
+	char *word, *rest = NULL;
+
+	if (argc < 3) {
+		fprintf(stderr, "usage: refuse WHAT[,WHAT]... CMD [ARG]...\n");
+		return 2;
+	}
+	for (word = strtok_r(argv[1], ",", &rest); word != NULL;
+	     word = strtok_r(NULL, ",", &rest)) {
+		if (refuse_word(word) == -1) {
+			fprintf(stderr, "refuse: %s: not known\n", word);
+			return 2;
+		}
+	}
+	add(RETURN(SECCOMP_RET_ALLOW));
+	prog.len = length;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) == -1) {
+		perror("refuse: seccomp");
+		return 1;
+	}
+	execvp(argv[2], argv + 2);
+	perror(argv[2]);
+	return 127;
+}
