@@ -11,7 +11,7 @@ import pkgutil
 import signal
 import sys
 
-from . import doors, labs
+from . import doors, failure, labs
 
 
 def main(argv: list[str]) -> int:
@@ -26,6 +26,9 @@ def main(argv: list[str]) -> int:
     except labs.Unknown as problem:
         print(problem, file=sys.stderr)
         return 2
+    except failure.Broken as problem:
+        print(f"The checker broke; this is not your mistake: {problem}", file=sys.stderr)
+        return 3
     except KeyboardInterrupt:
         print("\nstopped; what was decided so far is kept", file=sys.stderr)
         return 130

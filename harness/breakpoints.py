@@ -13,6 +13,10 @@ import time
 from . import blocked as blocking
 from .kernel import notify, proc, syscalls
 
+# ERESTARTNOINTR of the kernel: no program sees it, for a signal is waiting, and
+# after its handler the kernel makes the call again.
+_RESTART = 513
+
 
 class Held:
     """A thread of the program, held at the entry of a call.
@@ -45,9 +49,34 @@ class Held:
         self._done()
         self._owner.listener.answer(self._note, value)
 
+    def interrupt(self) -> bool:
+        """Let a signal that has come meanwhile act just before the call.
+
+        A thread with such a signal runs its handler and then makes the call,
+        as if the signal had come an instant before it: this is how a wake-up
+        gets lost.  Without one, or where the thread blocks it, the kernel
+        carries the call out at once.
+
+        Returns:
+            Whether there was a signal to act.
+        """
+        waiting = proc.signals(self.tid, "SigPnd") | proc.signals(self.tid, "ShdPnd")
+        found = proc.stat(self.tid)
+        acts = bool(waiting - proc.signals(self.tid, "SigBlk")) and found and found.threads == 1
+        if acts:
+            self.fail(_RESTART)
+        else:
+            self.let_go()
+        return bool(acts)
+
     def pause(self) -> float | None:
         """Return the time limit or pause, in seconds, that the call asks for."""
         return blocking.describe(self.tid, self.call, self.args).timeout
+
+    def is_pause(self) -> bool:
+        """Whether the call waits for nothing but the time."""
+        asked = blocking.describe(self.tid, self.call, self.args)
+        return asked.timeout is not None and not asked.reads | asked.writes
 
     def cut(self, clock=None) -> float:
         """Cut a pause short, and advance the program's clocks by it.

@@ -179,7 +179,7 @@ class Peer:
                 self.stage.diagnose(()) or why or _why_reset(self.ended),
             )
 
-    def expect_nothing(self) -> None:
+    def expect_nothing(self, why: str = "") -> None:
         """Require that nothing has come up to now.
 
         It proves something only after the program has come to rest.
@@ -187,7 +187,7 @@ class Peer:
         self._pull()
         if self.received or self.ended:
             got = diagnosis.show(bytes(self.received)) if self.received else self._end_words()
-            raise Failure(f"nothing for {self.name} yet", got)
+            raise Failure(f"nothing for {self.name} yet", got, why)
 
     # -- ending ---------------------------------------------------------------
 
@@ -226,7 +226,9 @@ def _new(family: int, kind: int) -> socket.socket:
     return sock
 
 
-def connect(stage, target, name: str, kind: int = socket.SOCK_STREAM, rcvbuf: int = 0) -> Peer:
+def connect(
+    stage, target, name: str, kind: int = socket.SOCK_STREAM, rcvbuf: int = 0, mss: int = 0
+) -> Peer:
     """Return a peer connected to the program.
 
     Args:
@@ -235,6 +237,8 @@ def connect(stage, target, name: str, kind: int = socket.SOCK_STREAM, rcvbuf: in
         name: how steps call the peer.
         kind: SOCK_STREAM, SOCK_DGRAM or SOCK_SEQPACKET.
         rcvbuf: bytes of receive buffer to ask for, 0 for the default.
+        mss: the largest TCP segment to take, 0 for the default.  With a small
+            one and a small buffer, the program's buffer is soon full too.
 
     Raises:
         Failure: refused, or the queue is full and stays so.
@@ -244,6 +248,8 @@ def connect(stage, target, name: str, kind: int = socket.SOCK_STREAM, rcvbuf: in
     peer = Peer(stage, _new(family, kind), name)
     if rcvbuf:
         peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
+    if mss:
+        peer.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, mss)
     where = target if local else f"{target[0]} {target[1]}"
     step = peer._note("connect", f"to {where}")
     error = peer.sock.connect_ex(target)

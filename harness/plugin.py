@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from _pytest.runner import runtestprotocol
 
-from . import build, marker, probes, result, workers
+from . import build, machine, marker, probes, result, workers
 from .failure import Broken, Failure
 from .labs import ROOT, Lab
 from .program import Program
@@ -32,8 +32,8 @@ _LOST = ("failed", "blocked")
 class Collector:
     """Collects the checks of some labs.
 
-    After the run, ``checks`` holds them by lab name and ``errors`` what kept a
-    check file from being imported.
+    After the run, ``checks`` holds them by lab name, and ``errors`` what kept a
+    check file from being imported or broke in the harness.
     """
 
     def __init__(self):
@@ -44,6 +44,11 @@ class Collector:
         """Keep what went wrong while a check file was imported."""
         if report.failed:
             self.errors.append(str(report.longrepr))
+
+    def pytest_internalerror(self, excinfo):
+        """Keep what broke in the harness itself; a person gets one sentence."""
+        self.errors.append(excinfo.exconly())
+        return True
 
     def pytest_collection_modifyitems(self, items):
         """Turn test functions into checks; refuse what is not one."""
@@ -175,6 +180,8 @@ class Runner(Collector):
         for unit in self.units:
             self._enter(unit)
         self._save()
+        # what every forked check would otherwise do again
+        machine.scale()
         build.native("launch")
         for unit in self.units:
             self._queue.extend(self._tasks(unit))
@@ -343,5 +350,5 @@ def collect(labs: list[Lab]) -> dict[str, list[marker.Check]]:
     collector = Collector()
     run_pytest(collector, [lab.folder for lab in labs])
     if collector.errors:
-        raise Broken("a check file can't be read:\n" + "\n".join(collector.errors))
+        raise Broken("\n".join(collector.errors))
     return {name: [found for found, _item in pairs] for name, pairs in collector.checks.items()}

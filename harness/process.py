@@ -103,6 +103,11 @@ class Process:
             poller.register(fd, select.POLLIN)
         return any(event & select.POLLIN for _fd, event in poller.poll(0))
 
+    @property
+    def launcher_pid(self) -> int:
+        """The launcher, which is the parent of the program and of orphans."""
+        return self._launcher.pid
+
     def tree(self) -> list[int]:
         """Return the processes of this run that exist, zombies included."""
         return [] if self.gone else proc.descendants(self._launcher.pid)

@@ -262,6 +262,25 @@ class Server:
         found = self.stage.sockdiag.tcp_listener(*self.target)
         return (found.rqueue, found.wqueue) if found else (0, 0)
 
+    def holders(self, client: peers.Peer) -> dict[int, list[int]]:
+        """Return who has the server's end of a client's connection open.
+
+        Returns:
+            The descriptors of each process; nobody has a connection that waits
+            in the queue.
+        """
+        address, port = client.sock.getsockname()[:2]
+        inodes = {
+            found.inode
+            for found in self.stage.sockdiag.inet(socket.IPPROTO_TCP)
+            if (found.port, found.peer, found.peer_port) == (self.target[1], address, port)
+        }
+        held = {
+            pid: [fd for fd, inode in proc.socket_inodes(pid).items() if inode in inodes]
+            for pid in self.process.tree()
+        }
+        return {pid: fds for pid, fds in held.items() if fds}
+
     # -- clients ----------------------------------------------------------------
 
     def connect(self, **how) -> peers.Peer:

@@ -106,7 +106,7 @@ def run(units, jobs: int, seed: str = "proof") -> dict:
     folders = dict.fromkeys(unit.lab.folder for unit in units)
     code = plugin.run_pytest(runner, folders)
     if runner.errors or code not in (0, 5):
-        raise Broken("a check file can't be read:\n" + "\n".join(runner.errors))
+        raise Broken("\n".join(runner.errors) or f"pytest ended with {code}")
     return runner.document
 
 

@@ -21,7 +21,14 @@ if [ "$(uname -s)" != Linux ]; then
 	exit 2
 fi
 
+modules=pytest
 packages="python3 python3-pytest"
+if [ "${1-}" = pytest ]; then
+	# the project's own tests validate the result document
+	modules="pytest, jsonschema"
+	packages="$packages python3-jsonschema"
+fi
+base=$packages
 command -v "${CC:-cc}" >/dev/null 2>&1 || packages="$packages gcc libc6-dev"
 
 find_python() {
@@ -29,7 +36,7 @@ find_python() {
 	for folder in $PATH /usr/bin; do
 		for name in "$folder"/python3; do
 			[ -x "$name" ] || continue
-			if "$name" -c 'import sys, pytest; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
+			if "$name" -c "import sys, $modules; sys.exit(sys.version_info < (3, 10))" 2>/dev/null; then
 				echo "$name"
 				return 0
 			fi
@@ -54,12 +61,12 @@ install_packages() {
 python=$(find_python) || python=
 if [ -z "$python" ] && [ "$mode" = install ] && install_packages; then
 	python=$(find_python) || python=
-elif [ "$mode" = install ] && [ -n "${packages#python3 python3-pytest}" ]; then
+elif [ "$mode" = install ] && [ "$packages" != "$base" ]; then
 	install_packages
 fi
 if [ -z "$python" ]; then
 	[ "$mode" = quiet ] && exit 0
-	echo "socklab needs python3 (3.10 or newer) with pytest. On Debian and Ubuntu: sudo apt-get install $packages" >&2
+	echo "socklab needs python3 (3.10 or newer) with $modules. On Debian and Ubuntu: sudo apt-get install $packages" >&2
 	exit 2
 fi
 

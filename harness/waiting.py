@@ -28,10 +28,12 @@ LONG_TIMER = 5.0
 # Seconds; only for what all the other limits can't see.
 DEADLINE = 60.0
 
-# One step of polling, in seconds, while the program runs.
-_POLL_STEP = 0.00004
-# The same, in milliseconds, while it sleeps and our sockets may become ready.
-_POLL_STEP_ASLEEP = 1
+# Steps of polling, in seconds: each twice the one before, up to the longest.
+# Looking at a program slows it down (a sanitizer's start took 11 ms instead of
+# 4 ms when looked at every 40 us), so the steps grow while it works; whatever
+# comes in on a descriptor ends a step at once.
+_FIRST_STEP = 0.00004
+_LONGEST_STEP = 0.001
 
 
 @dataclass(frozen=True)
@@ -109,14 +111,9 @@ def until(stage, ready, due: str, fds=(), progress=None):
     """
     processes = stage.processes
     meter = _Meter(processes)
-    poller = select.poll()
-    for fd in fds:
-        poller.register(fd, select.POLLIN)
-    for process in processes:
-        for fd in process.fds_to_watch():
-            poller.register(fd, select.POLLIN)
     previous = None
     rounds = 0
+    step = _FIRST_STEP
     while True:
         for process in processes:
             process.service()
@@ -142,10 +139,9 @@ def until(stage, ready, due: str, fds=(), progress=None):
         previous = look
         rounds += 1
         _check_limits(processes, meter, due, rounds, look)
-        if look is None:
-            time.sleep(_POLL_STEP)  # poll step
-        else:
-            poller.poll(_POLL_STEP_ASLEEP if rounds > 3 else 0)
+        step = min(2 * step, _LONGEST_STEP)
+        watched = [*fds, *(fd for process in processes for fd in process.fds_to_watch())]
+        select.select(watched, [], [], step)
 
 
 def _check_limits(processes, meter, due, rounds, look) -> None:
@@ -203,8 +199,10 @@ def _look(process, pid: int, tid: int) -> Task | None:
     held = process.held_call(tid)
     if held is not None:
         return Task(pid, tid, "H", 0, held)
-    if found.state in "ZXT":
-        return Task(pid, tid, found.state[0], 0, None)
+    if found.state == "X" or (found.state == "Z" and found.ppid == process.launcher_pid):
+        return None  # the launcher is about to reap it, and to tell us
+    if found.state in "ZT":
+        return Task(pid, tid, found.state, 0, None)
     if found.state != "S":
         return None
     blocked = process.blocked(pid, tid)

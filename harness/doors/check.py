@@ -11,6 +11,8 @@ import shutil
 import sys
 from pathlib import Path
 
+import pytest
+
 from .. import build, labs, plugin, report, result
 from . import say, variable
 
@@ -52,14 +54,16 @@ def run(numbers: list[str], listener) -> tuple[int, dict]:
     only = variable("CHECK")
     names = {only, f"test_{only}"} if only else None
     units = [plugin.Unit(lab, lab.name, names) for lab in found]
-    target = Path(variable("RESULT") or result.last("run")).resolve()
+    target = _target(seed)
     repeat = "make check-{number} CHECK={check} SEED=" + seed
     if source != "labs":
         repeat += f" SRC={source}"
     runner = plugin.Runner(units, seed, _jobs(), target, listener, repeat)
     code = plugin.run_pytest(runner, [lab.folder for lab in found])
-    if runner.errors or code not in (0, 1, 5):
-        print("A check file can't be read:\n" + "\n".join(runner.errors), file=sys.stderr)
+    if code == pytest.ExitCode.INTERRUPTED and not runner.errors:
+        raise KeyboardInterrupt
+    if runner.errors or code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        print("The checker broke; this is not your mistake.", *runner.errors, file=sys.stderr, sep="\n")
         return ERROR, {}
     if only and not any(unit.records for unit in units):
         raise labs.Unknown(_no_such_check(only, runner))
@@ -67,6 +71,17 @@ def run(numbers: list[str], listener) -> tuple[int, dict]:
         if not only:
             result.write({**runner.document, "labs": [entry]}, result.last(entry["name"]))
     return _status(runner.document), runner.document
+
+
+def _target(seed: str) -> Path:
+    """Return where the result document goes; it is written once to be sure."""
+    target = Path(variable("RESULT") or result.last("run")).resolve()
+    try:
+        result.write(result.new(seed, "", {}), target)
+    except OSError as problem:
+        reason = problem.strerror
+        raise labs.Unknown(f"The result can't be written to {target}: {reason}.") from None
+    return target
 
 
 def _no_such_check(name: str, runner) -> str:

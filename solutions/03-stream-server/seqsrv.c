@@ -34,9 +34,8 @@ usage(void)
 }
 
 /*
- * Say that WHAT has failed, and go on.  If accept wants descriptors that
- * are not there, it would fail again at once, and nothing tells when they are:
- * pause.
+ * Say that WHAT has failed, and go on.  But if accept lacks a descriptor, it
+ * would fail again at once, and nothing tells when there is one: pause.
  */
 static void
 complain(const char *what)

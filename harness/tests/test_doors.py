@@ -1,0 +1,225 @@
+"""The doors as a person uses them: words, exit status, files."""
+
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+
+import pytest
+
+from harness import labs, proof, skeleton
+from harness.doors import handout
+
+NUMBER = "03"
+LAB = labs.find(NUMBER)
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A copy of the whole tree, as git has it, without git."""
+    root = tmp_path / "copy"
+    keep = shutil.ignore_patterns(".git", ".build", "__pycache__")
+    shutil.copytree(labs.ROOT, root, ignore=keep)
+    for name in LAB.files():
+        text = (LAB.solution / name).read_text(encoding="utf-8")
+        (root / "labs" / LAB.name / name).write_text(skeleton.derive_skeleton(text), encoding="utf-8")
+    return root
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory):
+    """The handout, unpacked in an empty folder."""
+    where = tmp_path_factory.mktemp("handout")
+    with tarfile.open(fileobj=io.BytesIO(handout.pack(labs.all_names()))) as archive:
+        archive.extractall(where)
+    return where / handout.FOLDER
+
+
+def _solve(root):
+    for name in LAB.files():
+        shutil.copy(LAB.solution / name, root / "labs" / LAB.name / name)
+
+
+def test_unknown_lab(door):
+    """An unknown lab number is one sentence."""
+    done = door("check", "77")
+    assert done.returncode == 2
+    assert "There is no lab 77. The labs are:" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"SRC": "nowhere"}, "SRC=nowhere is no folder"),
+        ({"SRC": "Makefile"}, "SRC=Makefile is no folder"),
+        ({"SRC": "docs"}, f"SRC=docs has no folder {LAB.name}"),
+        ({"JOBS": "many"}, "JOBS=many is no number"),
+        ({"JOBS": "0"}, "JOBS=0 is no number"),
+        ({"SEED": "../x"}, "is not what a run printed"),
+        ({"CHECK": "test_lissens"}, "Did you mean"),
+        ({"RESULT": "/proc/nothing.json"}, "can't be written"),
+        ({"CC": "no-such-compiler"}, "There is no C compiler 'no-such-compiler'"),
+    ],
+)
+def test_bad_input(door, variables, words):
+    """Bad input is one clear sentence and exit status 2."""
+    done = door("check", NUMBER, **variables)
+    assert (done.returncode, done.stdout) == (2, ""), done.stdout
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_unknown_door(door):
+    """An unknown door lists the known ones."""
+    done = door("dance")
+    assert done.returncode == 2
+    assert done.stderr.startswith("usage:")
+
+
+def test_one_check(door):
+    """CHECK runs one check, and full marks in it are success."""
+    done = door("check", NUMBER, SRC="solutions", CHECK="test_refused")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 of 1 checks" in done.stdout
+
+
+def test_seed_repeats_values(door, tmp_path):
+    """The same seed makes the same values."""
+    texts = []
+    for name in ("a", "b"):
+        target = tmp_path / name
+        door("check", NUMBER, SRC="solutions", CHECK="test_all_bytes", SEED="abc", RESULT=str(target))
+        steps = target.read_text(encoding="ascii").split('"steps"')[1].split('"seconds"')[0]
+        texts.append(steps)
+    assert texts[0] == texts[1]
+
+
+def test_no_colour_in_a_pipe(door):
+    """Nothing is coloured when nobody looks at a terminal."""
+    done = door("check", NUMBER, SRC="solutions", CHECK="test_all_bytes")
+    assert "\033" not in done.stdout
+
+
+def test_skeleton_fails_at_once(copy, door):
+    """On the skeletons: no points, exit status 1."""
+    done = door("check", NUMBER, cwd=copy)
+    assert done.returncode == 1, done.stderr
+    assert "\nscore 0/100" in done.stdout
+
+
+def test_hints_come_one_by_one(copy, door):
+    """Three hints, one more at each call."""
+    assert "make check-03" in door("hint", NUMBER, cwd=copy).stderr
+    door("check", NUMBER, cwd=copy)
+    texts = [door("hint", NUMBER, cwd=copy).stdout for _ in range(4)]
+    assert [text.count(":  ") + text.count(": ") > 0 for text in texts] == [True] * 4
+    assert "concept:" in texts[0] and "call:" not in texts[0]
+    assert "call:" in texts[1] and "place:" not in texts[1]
+    assert "place:" in texts[2]
+    assert texts[2] == texts[3]
+
+
+def test_reset_asks_and_keeps(copy, door):
+    """Reset changes nothing unasked, and keeps what it replaces."""
+    name = LAB.files()[0]
+    path = copy / "labs" / LAB.name / name
+    pristine = path.read_text(encoding="utf-8")
+    path.write_text("mine", encoding="utf-8")
+    done = door("reset", NUMBER, cwd=copy)
+    assert done.returncode == 1 and "YES=1" in done.stdout
+    assert path.read_text(encoding="utf-8") == "mine"
+    done = door("reset", NUMBER, cwd=copy, YES="1")
+    assert done.returncode == 0
+    assert path.read_text(encoding="utf-8") == pristine
+    assert path.with_name(f"{name}.before-reset").read_text(encoding="utf-8") == "mine"
+
+
+def test_solution_asks_while_not_green(copy, door):
+    """The reference is shown after full marks, or when asked twice."""
+    done = door("solution", NUMBER, cwd=copy)
+    assert done.returncode == 1 and "has not reached full marks" in done.stdout
+    assert "SKELETON" not in door("solution", NUMBER, cwd=copy, YES="1").stdout
+
+
+def test_submit_packs_exactly_the_files(copy, door):
+    """The archive holds the files to hand in, and the bytes are repeatable."""
+    (copy / "labs" / LAB.name / "diary.txt").write_text("secret", encoding="utf-8")
+    done = door("submit", NUMBER, cwd=copy)
+    assert done.returncode == 0, done.stdout + done.stderr
+    target = copy / f"{LAB.name}.tar.gz"
+    first = target.read_bytes()
+    with tarfile.open(target) as archive:
+        assert archive.getnames() == [f"{LAB.name}/{name}" for name in LAB.files()]
+    door("submit", NUMBER, cwd=copy)
+    assert target.read_bytes() == first
+
+
+def test_submit_names_a_missing_file(copy, door):
+    """Nothing is packed when a file is missing."""
+    name = LAB.files()[0]
+    (copy / "labs" / LAB.name / name).unlink()
+    done = door("submit", NUMBER, cwd=copy)
+    assert done.returncode == 2
+    assert f"Nothing packed: {name} is missing" in done.stderr
+
+
+def test_rubric_adds_up(door):
+    """The rubric names every check and the total."""
+    done = door("rubric")
+    assert done.returncode == 0
+    assert "total 100 (" in done.stdout
+
+
+def test_handout_leaves_out_what_is_not_for_students(unpacked):
+    """No reference, no grading, no wrong program is in the tarball."""
+    paths = [str(path.relative_to(unpacked)) for path in unpacked.rglob("*")]
+    for word in ("solutions", "grading", "mutants", "tests", "CONTRIBUTING", ".github"):
+        assert not [path for path in paths if word in path.split("/")], word
+    skeletons = sorted(path.name for path in (unpacked / "labs/.skeleton" / LAB.name).iterdir())
+    assert skeletons == LAB.files()
+
+
+def test_handout_works_alone(unpacked, door, tmp_path):
+    """Unpacked without git: check, hint, reset, submit, doctor work."""
+    root = tmp_path / "alone"
+    shutil.copytree(unpacked, root)
+    done = door("check", NUMBER, cwd=root)
+    assert done.returncode == 1 and "score 0/100" in done.stdout, done.stderr
+    assert "concept:" in door("hint", NUMBER, cwd=root).stdout
+    done = door("solution", NUMBER, cwd=root, YES="1")
+    assert done.returncode == 2
+    assert done.stderr.startswith("This copy of the labs has no solutions")
+    assert door("doctor", cwd=root).returncode in (0, 1)
+    _solve(root)
+    done = door("check", NUMBER, cwd=root)
+    assert done.returncode == 0 and "score 100/100" in done.stdout, done.stdout
+    assert door("submit", NUMBER, cwd=root).returncode == 0
+    assert door("reset", NUMBER, cwd=root, YES="1").returncode == 0
+    assert "score 0/100" in door("check", NUMBER, cwd=root).stdout
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed here")
+def test_make_is_the_door(unpacked, tmp_path):
+    """make lists the doors, and an instructor's door is refused in words."""
+    root = tmp_path / "alone"
+    shutil.copytree(unpacked, root)
+    env = {"PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"}
+    listing = subprocess.run(
+        ["make", "-C", str(root)], env=env, capture_output=True, text=True, check=False
+    )
+    assert "make check-NN" in listing.stdout
+    refused = subprocess.run(
+        ["make", "-C", str(root), "demo"], env=env, capture_output=True, text=True, check=False
+    )
+    assert "This copy of socklab has no grading" in refused.stderr
+
+
+def test_overlay_refuses_a_patch_that_does_not_apply(tmp_path):
+    """A wrong program that no longer fits the reference is an error."""
+    patch = tmp_path / "x.patch"
+    patch.write_text("--- a/incsrv.c\n+++ b/incsrv.c\n@@ -1 +1 @@\n-nothing\n+other\n")
+    with pytest.raises(proof.Broken, match="does not apply"):
+        proof.overlay(LAB, tmp_path / "where", patch)
