@@ -154,7 +154,11 @@ def build(lab: Lab, program: str, kind: str = "check") -> Built:
         return Built(program, kind, None, str(refused))
     flags = _flags(kind)
     key = _digest(
-        compiler_version(), kind, program, *flags, *(x for item in sorted(files.items()) for x in item)
+        compiler_version(),
+        kind,
+        program,
+        *flags,
+        *(x for item in sorted(files.items()) for x in item),
     )
     binary = folder() / f"{program}-{kind}-{key}"
     said = binary.with_name(binary.name + ".txt")

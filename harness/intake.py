@@ -40,9 +40,7 @@ def take(folder: Path, name: str) -> bytes:
         if not stat.S_ISREG(kind.st_mode):
             raise Refused(f"{name} is {_kind(kind.st_mode)}, not a file")
         if kind.st_size > MAX_BYTES:
-            raise Refused(
-                f"{name} has {kind.st_size} bytes; a source file has {MAX_BYTES} at most"
-            )
+            raise Refused(f"{name} has {kind.st_size} bytes; a source file has {MAX_BYTES} at most")
         data = b""
         while len(data) <= MAX_BYTES:
             chunk = file.read(MAX_BYTES + 1 - len(data))

@@ -14,6 +14,8 @@ from . import diagnosis, waiting
 from .failure import Broken, Failure
 
 _CHUNK = 1 << 18
+# Bytes after which a peer gives up waiting for the end of what it reads.
+READ_LIMIT = 64 << 20
 
 
 class Peer:
@@ -140,11 +142,15 @@ class Peer:
     def _end_words(self) -> str:
         return {"ECONNRESET": "a reset (ECONNRESET)"}.get(self.ended, self.ended)
 
-    def read_to_end(self) -> bytes:
-        """Return all that comes until the end, whatever the end is."""
+    def read_to_end(self, most: int = READ_LIMIT) -> bytes:
+        """Return all that comes until the end, whatever the end is.
+
+        Args:
+            most: stop without an end as soon as more bytes than this have come.
+        """
 
         def over():
-            while not self.ended:
+            while not self.ended and len(self.received) <= most:
                 if not self._pull():
                     return False
             return True
@@ -160,7 +166,7 @@ class Peer:
         what = "end of file" if not expected else f"{diagnosis.show(expected)}, then end of file"
         step = self._note("expect", what)
         try:
-            got = self.read_to_end()
+            got = self.read_to_end(len(expected))
         except Failure as failure:
             got = bytes(self.received)
             step.saw = f"{diagnosis.show(got)} and no end"
@@ -169,7 +175,8 @@ class Peer:
                 f"{diagnosis.show(got)}; {failure.got}",
                 failure.why or why,
             ) from None
-        step.saw = self._end_words() if not got else f"{diagnosis.show(got)}, {self._end_words()}"
+        end = self._end_words() or "and more"
+        step.saw = end if not got else f"{diagnosis.show(got)}, {end}"
         if got != expected:
             diagnosis.fail_bytes(expected, got, f"for {self.name}", why)
         if self.ended != "end of file":

@@ -228,7 +228,12 @@ class Runner(Collector):
             return {**asdict(built), "path": str(built.path) if built.path else None}
 
         def done(answer):
-            lost = {"program": program, "kind": kind, "path": None, "text": "the compiler was killed"}
+            lost = {
+                "program": program,
+                "kind": kind,
+                "path": None,
+                "text": "the compiler was killed",
+            }
             built = build.Built(**(answer or lost))
             unit.built[program, kind] = built
             row = next(one for one in unit.entry["programs"] if one["name"] == program)

@@ -225,4 +225,3 @@ def lacking(names=None) -> dict[str, str]:
         names: which to try; all by default.
     """
     return {name: PROBES[name].lack for name in names or PROBES if failing(name)}
-

@@ -126,9 +126,7 @@ def mutant_units(found: list[Mutant], checks, where: Path) -> list[plugin.Unit]:
 def verdict(one: Mutant, entry: dict) -> str:
     """Return what is wrong with the verdict on a wrong program, or nothing."""
     record = next(
-        r
-        for r in entry["checks"]
-        if r["program"] == one.program and r["name"] == one.caught_by
+        r for r in entry["checks"] if r["program"] == one.program and r["name"] == one.caught_by
     )
     broken = next((row for row in entry["programs"] if not row["build"]["ok"]), None)
     if broken is not None:

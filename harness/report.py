@@ -20,9 +20,7 @@ _LINES = 12
 def colours(stream=None) -> bool:
     """Whether the stream shows colours, and the user wants them."""
     stream = stream or sys.stdout
-    return (
-        stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    )
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def escape(text: str) -> str:
@@ -56,7 +54,9 @@ def failure(record: dict, number: str) -> str:
         lines[0] += f"  ({record['why']})"
         return "\n".join(lines)
     width = max((len(step["verb"]) for step in record["steps"]), default=0)
-    texts = max((len(step["text"]) for step in record["steps"] if len(step["text"]) < 48), default=0)
+    texts = max(
+        (len(step["text"]) for step in record["steps"] if len(step["text"]) < 48), default=0
+    )
     for index, step in enumerate(record["steps"], 1):
         text = escape(step["text"]).ljust(texts if step["saw"] else 0)
         saw = f"   {escape(step['saw'])}" if step["saw"] else ""
@@ -102,7 +102,9 @@ def program(entry: dict, found: dict, checks: list[dict]) -> str:
 def score(lab: dict) -> str:
     """Return the score line of a lab, such as ``score 88/92  challenge 0/10``."""
     text = f"score {lab['points']}/{lab['max']}"
-    left_out = [one for one in lab["checks"] if one["outcome"] == "unavailable" and not one["challenge"]]
+    left_out = [
+        one for one in lab["checks"] if one["outcome"] == "unavailable" and not one["challenge"]
+    ]
     if left_out:
         points = sum(one["max"] for one in left_out)
         reasons = "; ".join(dict.fromkeys(one["why"] for one in left_out))

@@ -68,7 +68,14 @@ def new_lab(name: str, checks: list[dict]) -> dict:
         {"name": program, "points": 0, "max": 0, "build": {"ok": False, "text": ""}}
         for program in dict.fromkeys(one["program"] for one in checks)
     ]
-    entry = {"name": name, "points": 0, "max": 0, "challenge": {}, "programs": programs, "checks": checks}
+    entry = {
+        "name": name,
+        "points": 0,
+        "max": 0,
+        "challenge": {},
+        "programs": programs,
+        "checks": checks,
+    }
     add_up(entry)
     return entry
 

@@ -110,8 +110,10 @@ def main(argv: list[str]) -> int:
             fine = cost < OWN_COST_MS
             good &= fine
             slowest = max(own) * 1000
-            say(f"  a check beyond its spawns   {cost:6.1f} ms (most {slowest:.0f} ms; "
-                f"budget {OWN_COST_MS:.0f} ms)  {_verdict(fine)}")
+            say(
+                f"  a check beyond its spawns   {cost:6.1f} ms (most {slowest:.0f} ms; "
+                f"budget {OWN_COST_MS:.0f} ms)  {_verdict(fine)}"
+            )
             commands = _compile_commands(lab, folder)
             bare, clean, warm, start = [], [], [], []
             for round_number in range(ROUNDS):
@@ -125,14 +127,17 @@ def main(argv: list[str]) -> int:
         whole = statistics.median(clean)
         fine = whole < RATIO * base
         good &= fine
-        say(f"  clean check / bare compile  {whole / base:6.2f} ({whole:.2f} s / {base:.2f} s; "
-            f"budget {RATIO:.0f})  {_verdict(fine)}")
+        say(
+            f"  clean check / bare compile  {whole / base:6.2f} ({whole:.2f} s / {base:.2f} s; "
+            f"budget {RATIO:.0f})  {_verdict(fine)}"
+        )
         above, pytest_start = whole - base, statistics.median(start)
         fine = above < pytest_start
         good &= fine
-        say(f"  above the bare compile      {above:6.2f} s (pytest's own start: "
-            f"{pytest_start:.2f} s)  {_verdict(fine)}")
-        say(f"  nothing to compile          {statistics.median(warm):6.2f} s "
-            f"for {len(own)} checks")
+        say(
+            f"  above the bare compile      {above:6.2f} s (pytest's own start: "
+            f"{pytest_start:.2f} s)  {_verdict(fine)}"
+        )
+        say(f"  nothing to compile          {statistics.median(warm):6.2f} s for {len(own)} checks")
         say(f"  ({shlex.join(commands[0][:8])} ...)")
     return 0 if good else 1

@@ -49,7 +49,9 @@ def run(numbers: list[str], listener) -> tuple[int, dict]:
         if not lab.source.is_dir():
             raise labs.Unknown(f"SRC={source} has no folder {lab.name}: put the sources there.")
     if shutil.which(build.compiler()[0]) is None:
-        raise labs.Unknown(f"There is no C compiler {build.compiler()[0]!r}: install gcc, or set CC.")
+        raise labs.Unknown(
+            f"There is no C compiler {build.compiler()[0]!r}: install gcc, or set CC."
+        )
     seed = _seed()
     only = variable("CHECK")
     names = {only, f"test_{only}"} if only else None
@@ -63,7 +65,12 @@ def run(numbers: list[str], listener) -> tuple[int, dict]:
     if code == pytest.ExitCode.INTERRUPTED and not runner.errors:
         raise KeyboardInterrupt
     if runner.errors or code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
-        print("The checker broke; this is not your mistake.", *runner.errors, file=sys.stderr, sep="\n")
+        print(
+            "The checker broke; this is not your mistake.",
+            *runner.errors,
+            file=sys.stderr,
+            sep="\n",
+        )
         return ERROR, {}
     if only and not any(unit.records for unit in units):
         raise labs.Unknown(_no_such_check(only, runner))

@@ -31,7 +31,10 @@ def main(argv: list[str]) -> int:
     for name, probe in probes.PROBES.items():
         reason = probes.failing(name)
         bad += bool(reason)
-        say(f"{'lacking' if reason else 'ok':<10} {name}" + (f": {probe.lack} ({reason})" if reason else ""))
+        say(
+            f"{'lacking' if reason else 'ok':<10} {name}"
+            + (f": {probe.lack} ({reason})" if reason else "")
+        )
         if reason:
             say(f"           to mend it: {probe.mend}")
     for command, package, use in _OPTIONAL:

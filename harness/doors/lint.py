@@ -54,7 +54,9 @@ def main(argv: list[str]) -> int:
     if shutil.which("ruff"):
         good &= _run(["ruff", "check", "."])
     elif _need("flake8", "flake8"):
-        good &= _run(["flake8", "--max-line-length=100", "--extend-ignore=E203,W503", *_files("*.py")])
+        good &= _run(
+            ["flake8", "--max-line-length=100", "--extend-ignore=E203,W503", *_files("*.py")]
+        )
     else:
         good = False
     say("lint: clean" if good else "lint: see above")

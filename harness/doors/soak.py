@@ -40,7 +40,9 @@ def _start(number: str, source: str, target: Path, seed: str) -> subprocess.Pope
 def _verdicts(target: Path) -> dict[str, str]:
     document = json.loads(target.read_text(encoding="ascii"))
     return {
-        f"{one['program']} {one['name']}": f"{one['outcome']}: {one['got']} {one['why']}".strip(": ")
+        f"{one['program']} {one['name']}": f"{one['outcome']}: {one['got']} {one['why']}".strip(
+            ": "
+        )
         for one in document["labs"][0]["checks"]
     }
 

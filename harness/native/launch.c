@@ -148,7 +148,7 @@ say(const char *word, int n)
 	int len;
 
 	len = n < 0 ? snprintf(line, sizeof(line), "%s\n", word)
-	            : snprintf(line, sizeof(line), "%s %d\n", word, n);
+		    : snprintf(line, sizeof(line), "%s %d\n", word, n);
 	(void)send(control, line, (size_t)len, MSG_NOSIGNAL);
 }
 
@@ -187,12 +187,12 @@ install_filter(void)
 	long fd;
 	int i;
 
-#define LOAD(field) \
+#define LOAD(field)                                             \
 	(struct sock_filter) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, \
 	    offsetof(struct seccomp_data, field))
-#define IS(k, yes, no) \
+#define IS(k, yes, no)       \
 	(struct sock_filter) \
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(k), (yes), (no))
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(k), (yes), (no))
 #define RETURN(k) (struct sock_filter) BPF_STMT(BPF_RET | BPF_K, (k))
 	code[n++] = LOAD(arch);
 	code[n++] = IS(ARCH, 1, 0);
@@ -212,8 +212,8 @@ install_filter(void)
 	if (fd == -1 && errno == EINVAL) {
 		/* before Linux 5.19 */
 		flags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
-		fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags,
-		    &prog);
+		fd =
+		    syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &prog);
 	}
 	return (int)fd;
 }

@@ -21,17 +21,19 @@
 #include <string.h>
 #include <unistd.h>
 
-#define NAMESPACES \
+#define NAMESPACES                                                   \
 	(CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWPID | \
 	    CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
 
-#define LOAD(field) \
+#define LOAD(field)                                             \
 	(struct sock_filter) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, \
 	    offsetof(struct seccomp_data, field))
-#define IS(k, yes, no) \
-	(struct sock_filter) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (k), (yes), (no))
-#define HAS(k, yes, no) \
-	(struct sock_filter) BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, (k), (yes), (no))
+#define IS(k, yes, no)       \
+	(struct sock_filter) \
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (k), (yes), (no))
+#define HAS(k, yes, no)      \
+	(struct sock_filter) \
+	    BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, (k), (yes), (no))
 #define RETURN(k) (struct sock_filter) BPF_STMT(BPF_RET | BPF_K, (k))
 
 static struct sock_filter code[64];

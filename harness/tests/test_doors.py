@@ -24,7 +24,9 @@ def copy(tmp_path):
     shutil.copytree(labs.ROOT, root, ignore=keep)
     for name in LAB.files():
         text = (LAB.solution / name).read_text(encoding="utf-8")
-        (root / "labs" / LAB.name / name).write_text(skeleton.derive_skeleton(text), encoding="utf-8")
+        (root / "labs" / LAB.name / name).write_text(
+            skeleton.derive_skeleton(text), encoding="utf-8"
+        )
     return root
 
 
@@ -91,7 +93,9 @@ def test_seed_repeats_values(door, tmp_path):
     texts = []
     for name in ("a", "b"):
         target = tmp_path / name
-        door("check", NUMBER, SRC="solutions", CHECK="test_all_bytes", SEED="abc", RESULT=str(target))
+        door(
+            "check", NUMBER, SRC="solutions", CHECK="test_all_bytes", SEED="abc", RESULT=str(target)
+        )
         steps = target.read_text(encoding="ascii").split('"steps"')[1].split('"seconds"')[0]
         texts.append(steps)
     assert texts[0] == texts[1]

@@ -26,9 +26,7 @@ def lab(request):
 
 
 def _git(*args: str) -> str:
-    done = subprocess.run(
-        ["git", *args], cwd=labs.ROOT, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run(["git", *args], cwd=labs.ROOT, capture_output=True, text=True, check=True)
     return done.stdout
 
 
@@ -55,7 +53,9 @@ def test_skeleton_is_derived(lab):
 def test_no_source_without_reference(lab):
     """labs/ has no C file that solutions/ lacks; headers live in labs/ only."""
     tracked = _git("ls-files", f"labs/{lab.name}", f"solutions/{lab.name}").split()
-    c_files = {path.split("/")[-1] for path in tracked if path.startswith("labs") and path.endswith(".c")}
+    c_files = {
+        path.split("/")[-1] for path in tracked if path.startswith("labs") and path.endswith(".c")
+    }
     assert c_files == set(lab.files())
     assert not [path for path in tracked if path.startswith("solutions") and path.endswith(".h")]
 
@@ -78,7 +78,9 @@ def test_compiles_without_warnings(lab, compiler, tmp_path):
     strict = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror", f"-I{lab.folder}"]
     for folder in [lab.solution, *proof.variants(lab), lab.solution / "textbook"]:
         for path in sorted(folder.glob("*.c")):
-            for define in ["-DSOLUTION", "-DSKELETON"] if folder == lab.solution else ["-DSOLUTION"]:
+            for define in (
+                ["-DSOLUTION", "-DSKELETON"] if folder == lab.solution else ["-DSOLUTION"]
+            ):
                 command = [compiler, *strict, define, "-c", "-o", str(tmp_path / "x.o"), str(path)]
                 done = subprocess.run(command, capture_output=True, text=True, check=False)
                 assert done.returncode == 0, f"{path} {define}\n{done.stderr}"
@@ -150,7 +152,9 @@ def test_no_sleep_and_no_probe():
         is_code = path.endswith(".py") or path.startswith("harness/native")
         if own or not is_code:
             continue
-        for number, line in enumerate((labs.ROOT / path).read_text(encoding="utf-8").splitlines(), 1):
+        for number, line in enumerate(
+            (labs.ROOT / path).read_text(encoding="utf-8").splitlines(), 1
+        ):
             if pattern.search(line) and "poll" not in line:
                 found.append(f"{path}:{number}: {line.strip()}")
     assert not found
@@ -163,10 +167,14 @@ def test_no_list_of_labs():
         strangers = [
             path
             for path in found
-            if not path.startswith((f"labs/{name}", f"solutions/{name}", "grading/", "harness/tests"))
+            if not path.startswith(
+                (f"labs/{name}", f"solutions/{name}", "grading/", "harness/tests")
+            )
         ]
         # examples in a docstring are not a list
-        strangers = [path for path in strangers if path not in ("harness/labs.py", "harness/plugin.py")]
+        strangers = [
+            path for path in strangers if path not in ("harness/labs.py", "harness/plugin.py")
+        ]
         assert not strangers
 
 

@@ -1,0 +1,571 @@
+"""Checks of seqsrv: requests that are lines in a stream of bytes."""
+
+import errno
+import signal
+
+from harness import check, require
+from harness.diagnosis import show
+from harness.kernel.syscalls import ACCEPT, POLL, SELECT, SLEEP
+
+COUNTS = ("test_listens", "test_counts")
+BILLION = 1000000000
+
+UNCHANGED = "the counter has moved: only a good request may move it on"
+
+
+def ask(client, count, first, why=""):
+    """Send one request in one piece and require its answer."""
+    client.send(b"%d\n" % count)
+    client.expect(b"%d\n" % first, why)
+
+
+def ask_and_leave(server, count, first, why=""):
+    """Send one request over a connection of its own."""
+    client = server.connect()
+    ask(client, count, first, why)
+    client.half_close()
+    client.expect_end()
+    client.close()
+
+
+@check(
+    points=1,
+    kind="contract",
+    hints=(
+        "Clients can come as soon as the kernel queues them; the line on stdout tells them so.",
+        "socket(2), bind(2), listen(2), getsockname(2); printf(3), then fflush(3) at once.",
+        "In seqsrv.c: listen_at, where the address is filled in and where the name is asked for.",
+    ),
+)
+def test_listens(program):
+    """listens on ADDR PORT, or on a port that the kernel chose, and says so at once"""
+    for port in (None, 0):
+        server = program.serve(port=port)
+        address, number = server.target
+        server.expect_listening_line(f"LISTENING {address} {number}\n")
+
+
+@check(
+    points=1,
+    kind="contract",
+    after="test_listens",
+    hints=(
+        "Each answer is the first number of the client's block; the next block begins after it.",
+        "read(2) the request, write(2) the answer and its newline, and go on until read gives 0.",
+        "In seqsrv.c: the loop in serve, and whether it goes on after the first answer.",
+    ),
+)
+def test_counts(program):
+    """gives each request of a connection the next block of numbers"""
+    server = program.serve()
+    client = server.connect()
+    first = 0
+    for _ in range(4):
+        count = program.stage.random.randrange(2, 1000)
+        ask(client, count, first)
+        first += count
+
+
+@check(
+    points=1,
+    kind="contract",
+    after=COUNTS,
+    hints=(
+        "The counter belongs to the server; clients who wait in its queue are served in turn.",
+        "A variable that lives as long as the program; listen(2) with room for five clients; "
+        "close(2) when read(2) says end of file.",
+        "In seqsrv.c: where the counter is declared, the backlog, and the end of serve_all's loop.",
+    ),
+)
+def test_serves_in_turn(program):
+    """lets five clients wait, and serves them in turn with one counter for all"""
+    server = program.serve()
+    busy = server.connect()
+    ask(busy, 10, 0)
+    others = [server.connect() for _ in range(5)]
+    busy.half_close()
+    busy.expect_end()
+    why = "the counter starts again: it belongs to the server, not to the connection"
+    for number, other in enumerate(others):
+        ask(other, 7, 10 + 7 * number, why)
+        other.half_close()
+        other.expect_end()
+    server.wait_accepting()
+    address, port = server.target
+    got = server.stdout
+    program.stage.tape.add("look", "at stdout", show(got))
+    require(
+        got == f"LISTENING {address} {port}\n".encode(),
+        "the line LISTENING on stdout and nothing else",
+        show(got, 200),
+        "nothing but that line belongs on stdout: print messages on stderr",
+    )
+
+
+@check(
+    points=2,
+    kind="contract",
+    after=COUNTS,
+    hints=(
+        "A stream has no messages: one read may return any part of a line.",
+        "read(2) returns how many bytes came; keep them until the newline is among them.",
+        "In seqsrv.c: serve, what happens to bytes that came without a newline.",
+    ),
+)
+def test_pieces(program):
+    """puts a request together that comes in pieces, and answers as soon as it is whole"""
+    server = program.serve()
+    client = server.connect()
+    alone = "one read is taken for one request: collect bytes until the newline has come"
+    waits = "the answer is kept back: it is due as soon as the newline has come"
+    for byte in (b"1", b"2"):
+        server.wait_reading()
+        client.send(byte)
+        server.wait_reading()
+        client.expect_nothing(alone)
+    client.send(b"\n")
+    client.expect(b"0\n", waits)
+    client.send_slowly(b"1000\n", server)
+    client.expect(b"12\n", alone)
+    server.wait_reading()
+    client.send(b"34")
+    server.wait_reading()
+    client.expect_nothing(alone)
+    client.send(b"5\n")
+    client.expect(b"1012\n", alone)
+    ask(client, 1, 1357, "the middle of a request was lost")
+
+
+@check(
+    points=2,
+    kind="contract",
+    after=COUNTS,
+    hints=(
+        "One read may return several lines, and the beginning of one more.",
+        "memchr(3), or a loop over the bytes of the buffer: go on behind each newline.",
+        "In seqsrv.c: serve, what happens to the bytes that follow a newline in the buffer.",
+    ),
+)
+def test_several_at_once(program):
+    """answers several requests that come at once, the last one half there"""
+    server = program.serve()
+    client = server.connect()
+    lost = "what follows the first newline in a read is lost: it is the next request"
+    client.send(b"5\n6\n7\n")
+    client.expect(b"0\n5\n11\n", lost)
+    first = 18
+    lines = [b"9\n", b"40\n", b"3\n", b"12\n"]
+    data = b"".join(lines)
+    for cut in range(1, len(data)):
+        server.wait_reading()
+        answers = []
+        for line in lines:
+            answers.append(b"%d\n" % first)
+            first += int(line)
+        whole = data[:cut].count(b"\n")
+        client.send(data[:cut])
+        if whole:
+            client.expect(
+                b"".join(answers[:whole]),
+                "an answer is kept back until the whole input is a line" if whole == 1 else lost,
+            )
+        server.wait_reading()
+        client.expect_nothing("half a line was taken for a request")
+        client.send(data[cut:])
+        client.expect(
+            b"".join(answers[whole:]),
+            "half a line at the end of a read is lost: its rest comes with the next one",
+        )
+
+
+@check(
+    points=1,
+    kind="contract",
+    after=COUNTS,
+    hints=(
+        "Five requests for a billion numbers are more than 32 bits can count.",
+        "long long, int64_t or uint64_t, and %lld or PRId64 in printf(3).",
+        "In seqsrv.c: the type of the counter, and the format that prints it.",
+    ),
+)
+def test_big_counter(program):
+    """counts beyond 2^31 and 2^32"""
+    server = program.serve()
+    client = server.connect()
+    why = "the counter has 32 bits: it must be 64 bits wide, and be printed so"
+    for first in range(6):
+        ask(client, BILLION, first * BILLION, why)
+    client.send(b"%d\n" % BILLION * 100)
+    client.expect(b"".join(b"%d\n" % (n * BILLION) for n in range(6, 106)), why)
+
+
+BAD = (
+    (b"-1", "a sign is not a digit: strtol and scanf take it, the contract does not"),
+    (b"+1", "a sign is not a digit: strtol and scanf take it, the contract does not"),
+    (b" 1", "a blank is not a digit: strtol and scanf skip it, the contract does not"),
+    (b"1 ", "a blank is not a digit: look at every byte of the line, not at the number alone"),
+    (b"1\r", "a carriage return is not a digit: do not strip it"),
+    (b"1\t", "a tab is not a digit: look at every byte of the line"),
+    (b"x", "letters are not digits"),
+    (b"0x10", "letters are not digits: numbers are decimal"),
+    (b"12a", "strtol stops at the first letter: look whether it has used the whole line"),
+    (b"1.5", "a point is not a digit"),
+    (b"1\x002", "a NUL byte is not a digit: the line is longer than strlen says"),
+    (b"", "an empty line is no number"),
+    (b"0", "0 is not from 1 to 1000000000"),
+    (b"0" * 30, "0 is not from 1 to 1000000000"),
+    (b"1000000001", "the largest number is 1000000000"),
+    (b"4294967297", "4294967297 is 2^32 + 1: the number was cut to 32 bits"),
+    (b"18446744073709551617", "this is 2^64 + 1: the number overflowed while it was read"),
+    (b"9" * 30, "a number of 30 digits overflows every integer: stop at 1000000000"),
+)
+
+
+@check(
+    points=2,
+    kind="contract",
+    after=COUNTS,
+    hints=(
+        "A server decides what it accepts byte by byte; a library's idea of a number is wider.",
+        "isdigit(3) for every byte, and the value from 1 to 1000000000 without overflow; or "
+        "strtol(3) with its end pointer and errno, after a look at the first byte.",
+        "In seqsrv.c: where the line becomes a number, and what serve does after ERR.",
+    ),
+)
+def test_rejects(program):
+    """answers ERR to what is not a number from 1 to 1000000000, and ends the connection"""
+    server = program.serve()
+    first = 0
+    for line, why in BAD:
+        client = server.connect()
+        ask(client, 1, first, UNCHANGED)
+        first += 1
+        client.send(line + b"\n")
+        client.expect(b"ERR\n", why)
+        client.expect_end(why="after ERR the connection is over: say so with shutdown or close")
+        client.close()
+    ask_and_leave(server, BILLION, first, UNCHANGED)
+
+
+@check(
+    points=1,
+    kind="contract",
+    after=COUNTS,
+    hints=(
+        "A limit on a line protects the server's memory, so it can't wait for the newline.",
+        "Count the bytes of the line; at the 31st that is no newline the answer is ERR.",
+        "In seqsrv.c: serve, where a byte is put into the line.",
+    ),
+)
+def test_long_line(program):
+    """takes a line of 30 bytes, and answers ERR to the 31st byte without its newline"""
+    server = program.serve()
+    client = server.connect()
+    waits = (
+        "ERR is due at the 31st byte of a line: do not wait for a newline that may never come"
+    )
+    zeros = "leading zeros are allowed, and a line may have 30 bytes before its newline"
+    client.send(b"007\n")
+    client.expect(b"0\n", zeros)
+    client.send(b"%030d\n" % 5)
+    client.expect(b"7\n", zeros)
+    server.wait_reading()
+    client.send(b"%030d" % 6)
+    server.wait_reading()
+    client.expect_nothing("30 bytes are not too many: the newline may be the next")
+    client.send(b"\n")
+    client.expect(b"12\n", zeros)
+    server.wait_reading()
+    client.send(b"%030d" % 4)
+    server.wait_reading()
+    client.expect_nothing("30 bytes are not too many: the newline may be the next")
+    client.send(b"4")
+    client.expect(b"ERR\n", waits)
+    client.expect_end()
+    client.close()
+    client = server.connect()
+    client.send(b"1\n%031d" % 8)
+    client.expect(b"18\nERR\n", waits)
+    client.expect_end()
+    client.close()
+    ask_and_leave(server, 1, 19, UNCHANGED)
+
+
+@check(
+    points=2,
+    kind="robust",
+    after=(*COUNTS, "test_rejects"),
+    hints=(
+        "To close a socket with unread input sends a reset, and a reset can destroy an answer.",
+        "shutdown(2) with SHUT_WR after ERR; then read(2) and throw away until it returns 0; "
+        "then close(2).",
+        "In seqsrv.c: serve, what happens between ERR and close.",
+    ),
+)
+def test_err_to_eager_client(program):
+    """gets ERR through to a client that has sent 100 kB more, and ignores the rest"""
+    server = program.serve()
+    why = (
+        "the connection was reset: it was closed while input was unread in it; say shutdown, "
+        "then read until the client has finished, then close"
+    )
+    number = program.stage.random.randrange(2, 1000)
+    ask_and_leave(server, number, 0)
+    for eager in (b"no\n" + b"5\n" * 50000, b"1" * 100000):
+        server.freeze()
+        client = server.connect()
+        client.send(eager)
+        server.thaw()
+        client.expect(b"ERR\n", why)
+        client.expect_end(why=why)
+        client.close()
+        server.wait_accepting()
+    ask_and_leave(server, 1, number, UNCHANGED)
+
+
+@check(
+    points=1,
+    kind="robust",
+    after=COUNTS,
+    hints=(
+        "A request is whole with its newline; what a client leaves unfinished dies with it.",
+        "read(2) returns 0 at end of file, and -1 with ECONNRESET after a reset.",
+        "In seqsrv.c: what serve does when read returns 0 or -1, and where the line's length "
+        "starts again from 0.",
+    ),
+)
+def test_half_request(program):
+    """drops a request without its newline, and keeps nothing of it for the next client"""
+    server = program.serve()
+    dropped = "a request is whole with its newline: at end of file the half one is dropped"
+    kept = "what a client left unfinished was kept for the next client"
+    client = server.connect()
+    client.send(b"50\n12")
+    client.expect(b"0\n")
+    client.half_close()
+    client.expect_end(why=dropped)
+    client.close()
+    ask_and_leave(server, 3, 50, f"{dropped}; or {kept}")
+    client = server.connect()
+    client.send(b"99")
+    server.wait_reading()
+    client.reset()
+    ask_and_leave(server, 4, 53, kept)
+    client = server.connect()
+    client.close()
+    ask_and_leave(server, 5, 57)
+
+
+@check(
+    points=1,
+    kind="robust",
+    after=COUNTS,
+    hints=(
+        "A client may leave before it has read its answers; the kernel tells the writer so.",
+        "signal(2) with SIGPIPE and SIG_IGN, or send(2) with MSG_NOSIGNAL; EPIPE and ECONNRESET "
+        "end that client, not the server.",
+        "In seqsrv.c: main or serve_all for the signal, serve for what write returns.",
+    ),
+)
+def test_client_leaves(program):
+    """survives clients that leave before their answers are written"""
+    server = program.serve()
+    requests = b"1\n" * 300
+    server.freeze()
+    clients = [server.connect() for _ in range(3)]
+    for client in clients:
+        client.send(requests)
+    clients[0].half_close()
+    clients[0].reset()
+    clients[1].close()
+    clients[2].reset()
+    server.thaw()
+    client = server.connect()
+    client.send(b"1\n")
+    client.half_close()
+    got = client.read_to_end()
+    program.stage.tape.add("expect", f"{client.name}: an answer", show(got))
+    require(
+        got[:-1].isdigit() and got.endswith(b"\n") and int(got) <= 900,
+        f"a number up to 900 and a newline for {client.name}",
+        f"{show(got)}, then {client.ended}",
+        program.stage.diagnose(()) or "what one client has left behind reaches the next one",
+    )
+    server.wait_accepting()
+    lines = server.stderr.splitlines()
+    program.stage.tape.add("look", "at stderr", f"{len(lines)} lines")
+    require(
+        len(lines) <= len(clients),
+        "at most one line on stderr for each client that left",
+        f"{len(lines)} lines",
+        "the server goes on writing to a client that has gone: the first error ends that client",
+    )
+
+
+@check(
+    points=1,
+    kind="robust",
+    after=COUNTS,
+    hints=(
+        "A client that reads late makes the server wait in write, and a signal cuts a wait short.",
+        "write(2) returns how many bytes it took, or -1 with EINTR; what it did not take is to "
+        "be written again.",
+        "In seqsrv.c: serve, where the answers are written and where a call returns -1.",
+    ),
+)
+def test_late_reader(program):
+    """answers thousands of requests to a client that reads late, Ctrl-Z and fg in between"""
+    server = program.serve()
+    server.freeze()
+    server.thaw()
+    client = server.connect(rcvbuf=2048, mss=256)
+    ask(client, BILLION, 0)
+    server.wait_reading()
+    client.send(b"2")
+    server.wait_reading()
+    server.freeze()
+    server.thaw()
+    requests = b"\n" + b"1\n" * 9999
+    client.send(requests)
+    server.wait_quiet()
+    server.freeze()
+    server.thaw()
+    answers = [BILLION, *range(BILLION + 2, BILLION + 10001)]
+    client.expect(
+        b"".join(b"%d\n" % answer for answer in answers),
+        "write took less than it was given: what it returns says how much, the rest is due still",
+    )
+    server.wait_reading()
+    server.freeze()
+    server.thaw()
+    ask(client, 1, BILLION + 10001)
+
+
+@check(
+    points=1,
+    kind="robust",
+    after=COUNTS,
+    hints=(
+        "accept may fail for a reason that passes; the next client is none the worse for it.",
+        "accept(2) fails with ECONNABORTED when a client has gone, with EMFILE when no "
+        "descriptor is left: say so on stderr and go on.",
+        "In seqsrv.c: what serve_all does when accept returns -1.",
+    ),
+    needs="notify",
+)
+def test_accept_fails(program):
+    """goes on when accept fails with ECONNABORTED or EMFILE"""
+    server = program.serve(watch=ACCEPT | SLEEP | POLL | SELECT)
+    tape = program.stage.tape
+    # Who runs out of descriptors may well pause: that is not waited for.
+    server.breakpoints.on(
+        SLEEP | POLL | SELECT, lambda held: held.cut() if held.is_pause() else None
+    )
+    first = 0
+    for error in (errno.ECONNABORTED, errno.EMFILE):
+        failed = []
+
+        def refuse(held, error=error, failed=failed):
+            if not failed:
+                failed.append(held.call)
+                held.fail(error)
+
+        ask_and_leave(server, 5, first)
+        first += 5
+        server.wait_accepting()
+        said = len(server.stderr.splitlines())
+        name = errno.errorcode[error]
+        tape.add("disturb", f"the next accept shall fail with {name}")
+        server.breakpoints.on(ACCEPT, refuse)
+        # A program asleep inside accept enters it again after this client.
+        client = server.connect()
+        client.close()
+        server.until(lambda failed=failed: failed, "another call of accept")
+        server.breakpoints.off(refuse)
+        server.wait_accepting()
+        ask_and_leave(server, 1, first, f"{name} from accept is no reason to end, nor to wait")
+        first += 1
+        lines = len(server.stderr.splitlines()) - said
+        tape.add("look", "at stderr", f"{lines} more lines")
+        require(
+            lines <= 1,
+            f"at most one line on stderr for {name}",
+            f"{lines} lines",
+            "one event, one line",
+        )
+
+
+@check(
+    points=1,
+    kind="robust",
+    after=(*COUNTS, "test_rejects"),
+    hints=(
+        "The side that closes first keeps the address in TIME_WAIT for a minute.",
+        "setsockopt(2) with SO_REUSEADDR, before bind(2).",
+        "In seqsrv.c: listen_at, between socket and bind.",
+    ),
+)
+def test_restart(program):
+    """can be started again at once on the same port, though it had closed first"""
+    server = program.serve()
+    client = server.connect()
+    client.send(b"x\n")
+    client.expect_end(b"ERR\n")
+    client.close()
+    server.wait_accepting()
+    server.signal(signal.SIGTERM)
+    server.wait_end()
+    again = program.serve(port=server.target[1])
+    ask_and_leave(again, 1, 0)
+
+
+@check(
+    points=1,
+    kind="clean",
+    after=COUNTS,
+    hints=(
+        "A server runs for months: what each client costs must come back when it has gone.",
+        "close(2) on every way out of a connection; a call that waits without a time limit.",
+        "In seqsrv.c: every return of serve, and what follows its call in serve_all.",
+    ),
+)
+def test_nothing_left(program):
+    """after thirty clients is as it was: no descriptor and no process more, asleep"""
+    server = program.serve()
+    before = server.descriptors()
+    for number in range(30):
+        client = server.connect()
+        if number % 3 == 0:
+            client.send(b"1\n2")
+            client.expect(b"%d\n" % (number // 3))
+            server.wait_reading()
+            client.reset()
+        elif number % 3 == 1:
+            client.send(b"no\n")
+            client.expect_end(b"ERR\n")
+            client.close()
+        else:
+            client.close()
+    ask_and_leave(server, 1, 10)
+    blocked = server.wait_accepting()
+    server.wait_quiet()
+    program.stage.tape.add("look", "at the server", f"asleep in {blocked}")
+    after = server.descriptors()
+    require(
+        len(after) == len(before),
+        f"{len(before)} open descriptors, as before",
+        f"{len(after)}",
+        "a connection stays open: close it on every way out, after an error too",
+    )
+    require(
+        not server.others() and not server.zombies(),
+        "one process: an iterative server",
+        f"{1 + len(server.others()) + len(server.zombies())} processes",
+        "the server forks, and nobody reaps its children",
+    )
+    require(
+        blocked.timeout is None,
+        "asleep until a client comes",
+        f"asleep in {blocked} for {blocked.timeout} s at most",
+        "that is polling: wait without a time limit",
+    )
