@@ -83,12 +83,23 @@ class Peer:
 
     # -- receiving ------------------------------------------------------------
 
+    def _receive(self, most: int) -> bytes:
+        try:
+            return self.sock.recv(most)
+        except BlockingIOError:
+            if self.sock.type != socket.SOCK_STREAM or self.sock.family == socket.AF_UNIX:
+                raise
+        # A small answer waits in the program's kernel until the one before it is
+        # acknowledged (Nagle's algorithm); acknowledge it now, and look again.
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        return self.sock.recv(most)
+
     def _pull(self, most: int = _CHUNK) -> bool:
         """Take what is there; True when something came or the end is known."""
         if self.ended:
             return True
         try:
-            data = self.sock.recv(most)
+            data = self._receive(most)
         except BlockingIOError:
             return False
         except OSError as error:
@@ -230,6 +241,9 @@ def _why_reset(ended: str) -> str:
 def _new(family: int, kind: int) -> socket.socket:
     sock = socket.socket(family, kind | socket.SOCK_CLOEXEC)
     sock.setblocking(False)
+    if family != socket.AF_UNIX and kind == socket.SOCK_STREAM:
+        # What is sent arrives at once; a Door hands this on to its connections.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock
 
 

@@ -5,6 +5,7 @@ import fcntl
 import os
 import pty
 import shlex
+import signal
 import socket
 import subprocess
 
@@ -142,13 +143,13 @@ class Program:
             how: passed on to ``start``.
         """
         if path is not None:
-            process = self.start(*options, f"unix:{path}", **how)
-            server = Server(self, process, path)
+            args = [*options, f"unix:{path}"]
+            server = Server(self, self.start(*args, **how), path, args)
         else:
             address = address or self.stage.address
             port = self.stage.port() if port is None else port
-            process = self.start(*options, address, str(port), **how)
-            server = Server(self, process, (address, port))
+            args = [*options, address, str(port)]
+            server = Server(self, self.start(*args, **how), (address, port), args)
         server.wait_listening()
         return server
 
@@ -171,10 +172,11 @@ class Server:
     ``process`` is the run itself; what is not found here is looked up there.
     """
 
-    def __init__(self, program: Program, process: Process, target):
+    def __init__(self, program: Program, process: Process, target, args=()):
         self.program = program
         self.process = process
         self.target = target
+        self.args = args
         self.stage = program.stage
         self.listener_fd = -1
 
@@ -247,15 +249,36 @@ class Server:
         """Require that stdout holds the LISTENING line, and nothing else.
 
         The program is asleep, waiting for a client, so whatever it has printed
-        and flushed is there.
+        and flushed is there.  When nothing is, a second run tells which of the
+        two was forgotten.
         """
         got = self.process.stdout
         self.stage.tape.add("look", "at stdout", diagnosis.show(got))
         if not got:
-            why = "LISTENING was not printed, or not flushed: stdout is a pipe, so call fflush"
+            why = "the line is not printed"
+            if self._prints_to_terminal():
+                why = (
+                    "the line is printed, but not flushed: a terminal gets each line at once, but "
+                    "here stdout is a pipe, and printf keeps the line until fflush(stdout)"
+                )
             raise Failure(f"{diagnosis.show(line.encode())} on stdout", "nothing", why)
         if got != line.encode():
             diagnosis.fail_bytes(line.encode(), got, "on stdout")
+
+    def _prints_to_terminal(self) -> bool:
+        """Whether a second run prints something when its stdout is a terminal."""
+        self.process.signal(signal.SIGKILL)
+        try:
+            self.process.wait_end()
+            if isinstance(self.target, str):
+                os.unlink(self.target)
+            command = f"./{self.program.name} {shlex.join(self.args)}, on a terminal"
+            again = self.program.start(*self.args, stdout="pty", show=command)
+            Server(self.program, again, self.target).wait_listening()
+        except (Failure, FileNotFoundError):
+            return False
+        self.stage.tape.add("look", "at stdout", diagnosis.show(again.stdout))
+        return bool(again.stdout)
 
     def queue(self) -> tuple[int, int]:
         """Return how many connections wait for accept, and the backlog."""

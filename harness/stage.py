@@ -87,6 +87,19 @@ class Stage:
         unlisted = len(mine - {s.inode for s in found})
         return listed or [(False, "", 0)] * bool(unlisted)
 
+    def in_transit(self) -> bool:
+        """Whether bytes of a TCP connection are still on their way.
+
+        They are where one end has bytes to deliver and the other has read all
+        it got: the kernel waits for an acknowledgement (Nagle's algorithm) or
+        for a timer of its own, and then goes on.
+        """
+        found = self.sockdiag.inet(socket.IPPROTO_TCP, sockdiag.CONNECTED)
+        unread = {(s.address, s.port, s.peer, s.peer_port): s.rqueue for s in found}
+        return any(
+            s.wqueue and unread.get((s.peer, s.peer_port, s.address, s.port)) == 0 for s in found
+        )
+
     def diagnose(self, tasks) -> str:
         """Explain why the program came to rest, where its end tells."""
         for process in self.processes:

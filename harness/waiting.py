@@ -129,12 +129,14 @@ def until(stage, ready, due: str, fds=(), progress=None):
         meter.note(look)
         if look is not None and look == previous and not _has_timer(look, processes):
             netns.flush_loopback()
+            moving = stage.in_transit()  # first, so that what arrives now is seen by ready
             for process in processes:
                 process.service()
             value = ready()
             if value:
                 return value
-            if snapshot(processes) == look and not any(p.has_news() for p in processes):
+            resting = snapshot(processes) == look and not any(p.has_news() for p in processes)
+            if resting and not moving:
                 raise Failure(due, describe(processes, look), stage.diagnose(look))
         previous = look
         rounds += 1

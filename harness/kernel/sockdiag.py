@@ -22,6 +22,9 @@ TIME_WAIT = 6
 CLOSE = 7
 LISTEN = 10
 ALL_STATES = 0xFFFFFFFF
+# Both directions open, or only one: ESTABLISHED, FIN_WAIT1, FIN_WAIT2,
+# CLOSE_WAIT, LAST_ACK, CLOSING.
+CONNECTED = 1 << 1 | 1 << 4 | 1 << 5 | 1 << 8 | 1 << 9 | 1 << 11
 
 _UDIAG_SHOW_NAME = 1
 _UNIX_DIAG_NAME = 0

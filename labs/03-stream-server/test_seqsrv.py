@@ -222,7 +222,7 @@ BAD = (
 
 
 @check(
-    points=2,
+    points=1,
     kind="contract",
     after=COUNTS,
     hints=(

@@ -1,0 +1,279 @@
+"""Checks of ruptime: whatever a server says, on stdout, as it comes."""
+
+import fcntl
+import os
+
+from harness import check, require
+from harness.diagnosis import difference, fail_bytes, show
+from harness.peers import Door
+
+F_SETPIPE_SZ = 1031
+
+
+def door_and_run(program, **how):
+    """Start the program on a server of ours; return it and the connection."""
+    door = Door(program.stage, (program.stage.address, program.stage.port()))
+    process = program.start(door.target[0], str(door.target[1]), **how)
+    return process, door.accept()
+
+
+def fifo(stage):
+    """Make a pipe of one page with a name; return its path and our reading end."""
+    path = stage.path("out")
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    fcntl.fcntl(reader, F_SETPIPE_SZ, 4096)
+    return path, reader
+
+
+@check(
+    points=2,
+    kind="contract",
+    hints=(
+        "A stream has no messages: what has come is to be shown now, for more may never come.",
+        "read(2) returns what is there; write(2) it at once, or fflush(3) after each piece: "
+        "stdout may be a pipe, and stdio keeps what goes to a pipe.",
+        "In ruptime.c: the loop in copy, and whether it waits for more before it writes.",
+    ),
+)
+def test_as_it_comes(program):
+    """prints each piece as it comes, until end of file"""
+    process, server = door_and_run(program)
+    pieces = [b"u", b"p", b" ", b"1", b" day", b"\nno newline at the end, ", b"\0", b"and more"]
+    why = (
+        "a piece is kept back while the program waits for more: write each piece as it comes, "
+        "and with stdio call fflush, because stdout is a pipe"
+    )
+    sent = b""
+    for piece in pieces:
+        process.wait_reading()
+        server.send(piece)
+        process.wait_reading()
+        sent += piece
+        got = process.stdout
+        program.stage.tape.add("look", "at stdout", show(got))
+        if sent.startswith(got):
+            require(got == sent, f"{show(sent)} on stdout by now", show(got), why)
+        else:
+            fail_bytes(sent, got, "on stdout")
+    server.close()
+    process.expect_exit(0)
+    process.expect_stdout(sent)
+    process.expect_stderr(b"")
+
+
+@check(
+    points=1,
+    kind="contract",
+    after="test_as_it_comes",
+    hints=(
+        "Bytes are no strings: a NUL is a byte like any other, and read says how many there are.",
+        "write(2) with the number that read(2) returned, or fwrite(3); not %s, not fputs.",
+        "In ruptime.c: copy, which number says how much is written.",
+    ),
+)
+def test_megabyte(program):
+    """copies a megabyte of any bytes, and nothing at all"""
+    process, server = door_and_run(program)
+    server.close()
+    process.expect_exit(0)
+    process.expect_stdout(b"")
+    process.expect_stderr(b"")
+    process, server = door_and_run(program)
+    data = bytes(64) + program.stage.random.randbytes(1 << 20) + bytes(64)
+    server.send(data)
+    server.close()
+    process.expect_exit(0)
+    got = process.stdout
+    program.stage.tape.add("look", "at stdout", show(got))
+    if got != data:
+        fail_bytes(data, got, "on stdout", "every byte counts, NUL too: they are no strings")
+    process.expect_stderr(b"")
+
+
+@check(
+    points=1,
+    kind="contract",
+    hints=(
+        "Where nobody listens, connect fails, and errno says why.",
+        "connect(2) returns -1; strerror(errno) gives the reason.",
+        "In ruptime.c: connect_to, what is done with connect's result.",
+    ),
+)
+def test_refused(program):
+    """says so when there is no server: message on stderr, exit status 1"""
+    door = Door(program.stage, (program.stage.address, program.stage.port()), listen=False)
+    process = program.run(door.target[0], str(door.target[1]))
+    process.expect_exit(1)
+    process.expect_stderr(b"ruptime: connect: Connection refused\n")
+    process.expect_stdout(b"")
+
+
+@check(
+    points=1,
+    kind="robust",
+    after="test_as_it_comes",
+    hints=(
+        "A connection that breaks is not a connection that ends: half an output is no output.",
+        "read(2) returns -1 with ECONNRESET after a reset, and 0 at end of file.",
+        "In ruptime.c: copy, what ends the loop.",
+    ),
+)
+def test_reset(program):
+    """says so when the connection breaks, after printing what has come"""
+    for frozen in (False, True):
+        process, server = door_and_run(program)
+        process.wait_reading()
+        if frozen:
+            process.freeze()
+        server.send(b"14:02 up 3 da")
+        if not frozen:
+            process.wait_reading()
+        server.reset()
+        if frozen:
+            process.thaw()
+        end = process.wait_end()
+        program.stage.tape.add("wait", "for the end of ruptime", str(end))
+        got = process.stdout
+        require(
+            (end.kind, end.number) == ("exit", 1),
+            "exit status 1",
+            str(end),
+            program.stage.diagnose(())
+            or "a read that fails is not end of file: the output is not whole, and must say so",
+        )
+        program.stage.tape.add("look", "at stdout", show(got))
+        require(
+            got == b"14:02 up 3 da",
+            '"14:02 up 3 da" on stdout',
+            show(got),
+            "what has come before the reset belongs on stdout: write it before the next read",
+        )
+        process.expect_stderr(b"ruptime: read: Connection reset by peer\n")
+
+
+@check(
+    points=1,
+    kind="robust",
+    after="test_as_it_comes",
+    hints=(
+        "A full disk, or a reader who has gone, must not look like success.",
+        "write(2) returns -1 with ENOSPC or EPIPE; with EPIPE comes SIGPIPE, which ends the "
+        "program unless signal(2) says SIG_IGN. With stdio: fflush(3) and fclose(3) tell.",
+        "In ruptime.c: copy, what is done with write's result; SIGPIPE before it.",
+    ),
+)
+def test_write_fails(program):
+    """says so when its output can't be written: a full disk, a pipe without a reader"""
+    process, server = door_and_run(program, stdout="/dev/full")
+    server.send(b"up 3 days\n")
+    process.wait_quiet()
+    server.close()
+    unseen = "what write or fflush returned was not looked at: the output is lost, silently"
+    require_status_1(program, process, unseen)
+    process.expect_stderr(b"ruptime: write: No space left on device\n")
+    path, reader = fifo(program.stage)
+    process, server = door_and_run(program, stdout=path)
+    process.wait_reading()
+    os.close(reader)
+    program.stage.tape.add("close", "the pipe that is ruptime's stdout")
+    server.send(b"up 3 days\n")
+    process.wait_quiet()
+    server.close()
+    require_status_1(
+        program,
+        process,
+        "SIGPIPE ended it before write could say EPIPE: ignore SIGPIPE, so that there is a message",
+    )
+    process.expect_stderr(b"ruptime: write: Broken pipe\n")
+
+
+def require_status_1(program, process, why):
+    """Require that the program ends by itself and says that it failed."""
+    end = process.wait_end()
+    program.stage.tape.add("wait", "for the end of ruptime", str(end))
+    require((end.kind, end.number) == ("exit", 1), "exit status 1", str(end), why)
+
+
+@check(
+    points=1,
+    kind="robust",
+    after="test_megabyte",
+    hints=(
+        "A pipe holds little: who reads late makes the program wait, and a signal cuts the wait.",
+        "write(2) returns how many bytes it took, which may be fewer than it was given; or -1 "
+        "with EINTR.",
+        "In ruptime.c: copy, what becomes of the bytes that write did not take.",
+    ),
+)
+def test_late_reader(program):
+    """loses nothing when its stdout is read late, Ctrl-Z and fg in between"""
+    path, reader = fifo(program.stage)
+    program.stage.closers.append(lambda: os.close(reader))
+    process, server = door_and_run(program, stdout=path)
+    process.wait_reading()
+    process.freeze()
+    data = program.stage.random.randbytes(60000)
+    server.send(data)
+    process.thaw()
+    server.close()
+    got = bytearray()
+
+    def read(most):
+        try:
+            piece = os.read(reader, most)
+        except BlockingIOError:
+            return None
+        got.extend(piece)
+        return piece
+
+    # Each time that it sleeps in write, because the pipe is full.
+    for _ in range(3):
+        process.wait_quiet()
+        process.freeze()
+        process.thaw()
+        read(4096)
+
+    def ended():
+        while (piece := read(1 << 16)):
+            pass
+        return piece == b""
+
+    process.until(ended, "the rest on stdout, and its end", [reader], lambda: len(got))
+    program.stage.tape.add("read", "ruptime's stdout to its end", f"{len(got)} bytes")
+    process.expect_exit(0)
+    require(
+        got == data,
+        f"all {len(data)} bytes on stdout",
+        f"{len(got)} bytes; {difference(data, bytes(got)) or 'some are missing in the middle'}",
+        "write took less than it was given: what it returns says how much, the rest is due still",
+    )
+
+
+@check(
+    points=1,
+    kind="clean",
+    after="test_as_it_comes",
+    hints=(
+        "A program that waits sleeps in the kernel, and gives back what it has taken.",
+        "read(2) blocks by itself, without a time limit; free(3) for malloc(3), freeaddrinfo(3) "
+        "for getaddrinfo(3), fclose(3) for fdopen(3).",
+        "In ruptime.c: connect_to and the loop in copy.",
+    ),
+    needs="leaks",
+)
+def test_nothing_left(program):
+    """sleeps while the server is silent, and loses no memory"""
+    process, server = door_and_run(program, leaks=True)
+    for _ in range(5):
+        blocked = process.wait_reading()
+        require(
+            blocked.timeout is None,
+            "asleep until something comes",
+            f"asleep in {blocked} for {blocked.timeout} s at most",
+            "that is polling: wait without a time limit",
+        )
+        server.send(b"up 3 days\n")
+    server.close()
+    process.expect_exit(0)
+    process.expect_stdout(b"up 3 days\n" * 5)
