@@ -84,16 +84,19 @@ def _flags(kind: str) -> tuple[str, ...]:
     cache = folder() / f"flags-{kind}-{_digest(compiler_version(), *_KINDS[kind])}"
     if cache.exists():
         return tuple(cache.read_text(encoding="ascii").split())
-    kept = []
+    wanted = _COMMON + _KINDS[kind]
+    kept = wanted if _accepted(wanted) else [flag for flag in wanted if _accepted([flag])]
+    _write(cache, " ".join(kept).encode("ascii"))
+    return tuple(kept)
+
+
+def _accepted(flags: list[str]) -> bool:
+    """Whether the compiler makes a program with these flags, without a warning."""
     with tempfile.TemporaryDirectory() as where:
         source = Path(where) / "x.c"
         source.write_text("int main(void) { return 0; }\n", encoding="ascii")
-        for flag in _COMMON + _KINDS[kind]:
-            command = [*compiler(), "-Werror", flag, "-o", f"{where}/x", str(source)]
-            if subprocess.run(command, capture_output=True, check=False).returncode == 0:
-                kept.append(flag)
-    _write(cache, " ".join(kept).encode("ascii"))
-    return tuple(kept)
+        command = [*compiler(), "-Werror", *flags, "-o", f"{where}/x", str(source)]
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def _digest(*parts) -> str:

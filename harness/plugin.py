@@ -5,6 +5,7 @@ catches what it raises.  Order, parallel workers, outcomes and the result
 document are made here.
 """
 
+import gc
 import time
 import traceback
 from collections.abc import Collection
@@ -24,6 +25,15 @@ from .stage import Stage
 ALWAYS = ("sockdiag", "blocked")
 # Whatever a check needs besides, a stage may ask for these.
 OPTIONAL = ("netns", "pidfd_getfd")
+
+# The parts in C that a run needs, with the flags they are compiled with.
+NATIVE = (
+    ("launch",),
+    ("true",),
+    ("true", "-fsanitize=address"),
+    ("leak", "-fsanitize=address"),
+    ("clock", "-shared", "-fPIC", "-fno-builtin"),
+)
 
 _STDERR_SHOWN = 4000
 _LOST = ("failed", "blocked")
@@ -160,31 +170,58 @@ class Runner(Collector):
 
     def pytest_runtestloop(self, session):
         """Run all checks, in parallel, and keep the document up to date."""
-        if not self.errors:
-            self._prepare()
-            workers.run(self._queue, self.jobs)
-            self.document["state"] = "complete"
-            self._save()
+        if self.errors:
+            return True
+        self._prepare()
+        # forked children shall share our memory, not copy it to collect garbage
+        gc.collect()
+        gc.freeze()
+        self._queue.extend(self._native_tasks())
+        for unit in self.units:
+            self._queue.extend(self._build_tasks(unit))
+        workers.run(self._queue, self.jobs)
+        self._probe()
+        for unit in self.units:
+            self._queue.extend(self._check_tasks(unit))
+        workers.run(self._queue, self.jobs)
+        self.document["state"] = "complete"
+        self._save()
         return True
 
     def _prepare(self) -> None:
+        """Make the document, in which nothing is decided yet."""
+        self.document = result.new(self.seed, "", {})
         for unit in self.units:
             for found, _item in self._checks(unit):
                 unit.records[found.program, found.name] = result.new_check(
                     found, self.repeat.format(number=unit.lab.number, check=found.name)
                 )
+            unit.entry = result.new_lab(unit.label, list(unit.records.values()))
+            self.document["labs"].append(unit.entry)
+        self._save()
+        machine.scale()
+
+    def _native_tasks(self):
+        """Yield the compilation of the harness's own parts."""
+        for name, *flags in NATIVE:
+            yield workers.Task(name, lambda n=name, f=flags: str(build.native(n, *f)), lambda _: None)
+
+    def _probe(self) -> None:
+        """Find out what this machine can check, before a student's program runs."""
         needed = {probe for u in self.units for c, _item in self._checks(u) for probe in c.needs}
         self._lacks = probes.lacking(dict.fromkeys([*ALWAYS, *OPTIONAL, *sorted(needed)]))
-        level = "shared network" if "netns" in self._lacks else "network namespace per check"
-        self.document = result.new(self.seed, level, self._lacks)
+        self.document["machine"]["lacks"] = self._lacks
+        self.document["level"] = (
+            "shared network" if "netns" in self._lacks else "network namespace per check"
+        )
         for unit in self.units:
-            self._enter(unit)
-        self._save()
-        # what every forked check would otherwise do again
-        machine.scale()
-        build.native("launch")
-        for unit in self.units:
-            self._queue.extend(self._tasks(unit))
+            for found, _item in self._checks(unit):
+                lacking = [probe for probe in (*ALWAYS, *found.needs) if probe in self._lacks]
+                if lacking:
+                    record = unit.records[found.program, found.name]
+                    record["outcome"] = "unavailable"
+                    record["why"] = self._lacks[lacking[0]]
+            self._finish(unit)
 
     def _checks(self, unit: Unit):
         return [
@@ -204,23 +241,21 @@ class Runner(Collector):
                 record = unit.records[found.program, found.name]
                 record["outcome"] = "unavailable"
                 record["why"] = self._lacks[lacking[0]]
+        result.add_up(unit.entry)
 
     def _save(self) -> None:
-        for unit in self.units:
-            result.add_up(unit.entry)
         if self.target is not None:
             result.write(self.document, self.target)
 
-    def _tasks(self, unit: Unit):
-        wanted = [
-            (found, item)
-            for found, item in self._checks(unit)
-            if unit.records[found.program, found.name]["outcome"] == "not run"
-        ]
-        for program, kind in dict.fromkeys((found.program, found.build) for found, _item in wanted):
+    def _build_tasks(self, unit: Unit):
+        kinds = dict.fromkeys((found.program, found.build) for found, _item in self._checks(unit))
+        for program, kind in kinds:
             yield self._build_task(unit, program, kind)
-        for found, item in wanted:
-            yield self._check_task(unit, found, item)
+
+    def _check_tasks(self, unit: Unit):
+        for found, item in self._checks(unit):
+            if unit.records[found.program, found.name]["outcome"] == "not run":
+                yield self._check_task(unit, found, item)
 
     def _build_task(self, unit: Unit, program: str, kind: str) -> workers.Task:
         def work():
@@ -283,6 +318,7 @@ class Runner(Collector):
 
     def _finish(self, unit: Unit) -> None:
         """Write the document; tell of programs that are decided, in order."""
+        result.add_up(unit.entry)
         self._save()
         for row in unit.entry["programs"]:
             mine = [one for one in unit.entry["checks"] if one["program"] == row["name"]]

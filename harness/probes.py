@@ -4,7 +4,6 @@ Each probe does the real thing end to end with a program of the harness's own.
 What it finds never depends on the student's program.
 """
 
-import functools
 import json
 import os
 import signal
@@ -192,30 +191,46 @@ def _try_privileged_ports() -> None:
         raise OSError("every port may be bound")
 
 
-@functools.cache
-def failing(name: str) -> str:
-    """Return why a probe fails, an empty string when it works.
+_found: dict[str, str] = {}
 
-    It runs in a process of its own, whose namespaces and limits end with it.
+
+def _try(name: str) -> str:
+    """Run a probe in this process; return why it failed, or nothing."""
+    try:
+        if name == "privileged_ports" and not failing("netns"):
+            netns.enter()
+        PROBES[name].run()
+    except Exception as error:
+        return str(error) or type(error).__name__
+    return ""
+
+
+def _find_out(names) -> None:
+    """Run the probes that were not run yet, all at the same time.
+
+    Each has a process of its own, whose namespaces and limits end with it.
     """
-    read_end, write_end = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.close(read_end)
-        text = ""
-        try:
-            if name == "privileged_ports" and not failing("netns"):
-                netns.enter()
-            PROBES[name].run()
-        except Exception as error:
-            text = str(error) or type(error).__name__
-        os.write(write_end, json.dumps(text).encode())
-        os._exit(0)
-    os.close(write_end)
-    with os.fdopen(read_end, "rb") as pipe:
-        data = pipe.read()
-    os.waitpid(pid, 0)
-    return json.loads(data) if data else "the probe died"
+    running = {}
+    for name in names:
+        if name not in _found:
+            read_end, write_end = os.pipe()
+            pid = os.fork()
+            if pid == 0:
+                os.write(write_end, json.dumps(_try(name)).encode())
+                os._exit(0)
+            os.close(write_end)
+            running[name] = pid, read_end
+    for name, (pid, fd) in running.items():
+        with os.fdopen(fd, "rb") as pipe:
+            data = pipe.read()
+        os.waitpid(pid, 0)
+        _found[name] = json.loads(data) if data else "the probe died"
+
+
+def failing(name: str) -> str:
+    """Return why a probe fails, an empty string when it works."""
+    _find_out([name])
+    return _found[name]
 
 
 def lacking(names=None) -> dict[str, str]:
@@ -224,4 +239,6 @@ def lacking(names=None) -> dict[str, str]:
     Args:
         names: which to try; all by default.
     """
-    return {name: PROBES[name].lack for name in names or PROBES if failing(name)}
+    names = list(names or PROBES)
+    _find_out(names)
+    return {name: PROBES[name].lack for name in names if failing(name)}

@@ -300,7 +300,8 @@ class Process:
             found = proc.current_call(self.pid, tid)
             if found is not None and found[0] != "restart_syscall":
                 self._before_freeze[tid] = found
-        os.kill(self.pid, signal.SIGSTOP)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGSTOP)
         self.frozen = True
         self.stage.tape.add("freeze", self.name)
         self.until(

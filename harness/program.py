@@ -271,10 +271,13 @@ class Server:
         try:
             self.process.wait_end()
             if isinstance(self.target, str):
-                os.unlink(self.target)
+                target = self.target
+                os.unlink(target)
+            else:
+                target = (self.target[0], int(self.args[-1]))
             command = f"./{self.program.name} {shlex.join(self.args)}, on a terminal"
             again = self.program.start(*self.args, stdout="pty", show=command)
-            Server(self.program, again, self.target).wait_listening()
+            Server(self.program, again, target).wait_listening()
         except (Failure, FileNotFoundError):
             return False
         self.stage.tape.add("look", "at stdout", diagnosis.show(again.stdout))

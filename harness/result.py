@@ -113,7 +113,7 @@ def write(document: dict, path: Path) -> None:
     """Write the document, atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(document, indent=1, ensure_ascii=True) + "\n", encoding="ascii")
+    temporary.write_text(json.dumps(document) + "\n", encoding="ascii")
     temporary.rename(path)
 
 

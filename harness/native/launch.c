@@ -57,8 +57,6 @@
 #define HANDOVER 1000
 #define MAXWATCH 64
 #define MAXKEEP 16
-/* More passes than this over our children means that something outruns us. */
-#define MAXSWEEP 100000
 
 static int control = -1;
 static int watch[MAXWATCH];
@@ -290,14 +288,13 @@ become(char **argv)
 	die(argv[0]);
 }
 
-/* Kill every child and its process group; true while there may be more. */
-static int
+/* Kill every child and its process group. */
+static void
 sweep(void)
 {
 	char path[64], word[32];
 	FILE *fp;
 	pid_t pid, group;
-	int more = 0;
 
 	snprintf(path, sizeof(path), "/proc/self/task/%d/children",
 	    (int)getpid());
@@ -309,11 +306,9 @@ sweep(void)
 			if (group > 1 && group != getpgrp())
 				(void)kill(-group, SIGKILL);
 			(void)kill(pid, SIGKILL);
-			more = 1;
 		}
 		fclose(fp);
 	}
-	return more;
 }
 
 /*
@@ -323,17 +318,13 @@ sweep(void)
 static void
 end_all(pid_t pid)
 {
-	int i;
-
 	(void)kill(-pid, SIGKILL);
-	(void)kill(pid, SIGKILL);
-	for (i = 0; i < MAXSWEEP; i++) {
-		if (sweep() == 0 && waitpid(-1, NULL, WNOHANG) == -1 &&
-		    errno == ECHILD)
-			break;
+	do {
+		sweep();
 		while (waitpid(-1, NULL, WNOHANG) > 0)
-			;
-	}
+			sweep();
+		/* all that were there are dying; wait for the next of them */
+	} while (waitpid(-1, NULL, 0) > 0);
 	say("gone", -1);
 	_exit(0);
 }

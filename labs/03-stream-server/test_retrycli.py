@@ -110,11 +110,11 @@ def why_pauses(pauses, due) -> str:
     """Name what is wrong with the pauses, where that is known."""
     if not pauses:
         return "there is no pause by nanosleep, clock_nanosleep, usleep, poll or select"
-    first = pauses[0] / due[0]
     if len(pauses) == len(due) + 1:
         return "a pause after the last attempt: nothing comes after it, so it is time lost"
     if len(pauses) > len(due):
         return "each pause is one call, and there is none after the last attempt"
+    first = pauses[0] / due[0]
     if len(due) > 1 and max(pauses) - min(pauses) < SLACK:
         return "the pause does not grow: it is twice as long after each further attempt"
     if abs(first - 2) < 0.01:
@@ -123,9 +123,10 @@ def why_pauses(pauses, due) -> str:
         return "MS are milliseconds: seconds, milliseconds and microseconds were mixed up"
     if pauses[0] == int(due[0]):
         return "the pause is cut to whole seconds: sleep() knows no parts of a second"
-    grown = [later / pause for pause, later in zip(pauses, pauses[1:], strict=False) if pause]
-    if grown and abs(grown[0] - 2) > 0.01:
-        return f"the second pause is {grown[0]:g} times the first: twice is right"
+    for k, (pause, later) in enumerate(zip(pauses, pauses[1:], strict=False), 2):
+        if pause and abs(later / pause - 2) > 0.01:
+            grown = f"{later / pause:.3g}"
+            return f"pause {k} is {grown} times the one before it: twice is right"
     return ""
 
 

@@ -10,6 +10,7 @@ import subprocess
 
 from harness import Failure, check, fail, require
 from harness.blocked import describe
+from harness.diagnosis import show
 from harness.kernel import proc
 from harness.kernel.syscalls import (
     ACCEPT,
@@ -66,6 +67,16 @@ def explained(server, why):
         raise
 
 
+@contextlib.contextmanager
+def one_step(program, verb: str, text: str):
+    """Record a block that goes well as one step; one that fails step by step."""
+    steps = program.stage.tape.steps
+    before = len(steps)
+    yield
+    del steps[before:]
+    program.stage.tape.add(verb, text)
+
+
 def second_servers(server) -> list[int]:
     """Return the processes of the run that are still the server's program."""
     mine = proc.command_line(server.pid)
@@ -78,6 +89,11 @@ def why_no_end(server, client) -> str:
         return (
             "a child of the server goes on as a second server: where exec fails, the child must "
             "end, with _exit(127)"
+        )
+    if client.ended == "ECONNRESET":
+        return (
+            "the connection was reset instead of closed, and what the client had not read yet is "
+            "lost: SO_LINGER with a time of 0 does that"
         )
     holders = server.holders(client)
     if server.pid in holders:
@@ -189,8 +205,7 @@ class Sleeper:
 
     def let_go(self, text: bytes = b"") -> None:
         """Wake them; one that is alone prints ``text``.  Then they end."""
-        what = f"{self._name} prints {text!r} and ends" if text else f"{self._name} ends"
-        self._tape.add("let go", what)
+        self._tape.add("let go", self._name + (f", to print {show(text)}" if text else ""))
         try:
             fd = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK)
         except OSError as error:
@@ -214,14 +229,13 @@ def require_no_timer(server, tasks) -> None:
             )
 
 
-def require_nothing_left(server, before: set[int], why_process: str, why_fd: str = "") -> None:
-    """Require that nothing of the clients is left: the server is at rest.
+def require_nothing_left(server, before: set[int], why: str) -> None:
+    """Require that nothing of the clients is left when the server is at rest.
 
     Args:
         server: the server.
         before: its descriptors before the first client.
-        why_process: the diagnosis for a process that is left.
-        why_fd: the same for a descriptor.
+        why: the diagnosis for a process that is left.
     """
     server.wait_accepting()
     server.wait_quiet()
@@ -232,14 +246,17 @@ def require_nothing_left(server, before: set[int], why_process: str, why_fd: str
         f"at what {server.name} has left",
         f"{len(after)} descriptors, {len(others)} processes, {len(zombies)} zombies",
     )
-    require(not others, "no process but the server", f"{len(others)} more", why_process)
-    require_no_zombie(server, zombies, why_process)
-    extra = ", ".join(f"{fd} ({after[fd]})" for fd in sorted(set(after) - before))
+    require(not others, "no process but the server", f"{len(others)} more", why)
+    require_no_zombie(server, zombies, why)
+    new = [f"{fd} ({after[fd]})" for fd in sorted(set(after) - before)]
+    if len(new) > 3:
+        new = [*new[:3], "..."]
     require(
         len(after) == len(before),
         f"{len(before)} open descriptors, as before",
-        f"{len(after)}; new: {extra}",
-        why_fd or "the server has a descriptor open for each client that has gone: close it",
+        f"{len(after)}; new: {', '.join(new)}",
+        "the server opens something for a client and never closes it: look at every way from "
+        "accept to the next accept",
     )
 
 
@@ -321,11 +338,11 @@ def test_default_command(program):
     step = program.stage.tape.add("expect", f"{client.name}: what uptime prints")
     with explained(server, lambda: why_no_end(server, client)):
         got = client.read_to_end()
-    step.saw = repr(got)[1:]
+    step.saw = show(got)
     env = environment()
     if shutil.which("uptime", path=env["PATH"]) is None:
         line = b"error: uptime: No such file or directory\n"
-        require(got == line, repr(line), repr(got), "the default command is uptime")
+        require(got == line, show(line), show(got), "the default command is uptime")
         return
     done = subprocess.run(["uptime"], env=env, capture_output=True, check=False)
     ours = done.stdout + done.stderr
@@ -335,8 +352,8 @@ def test_default_command(program):
 
     require(
         form(got) == form(ours) and bool(got) == bool(ours),
-        f"a line like {ours!r}",
-        repr(got),
+        f"a line like {show(ours, 100)}",
+        show(got, 100),
         "the default command is uptime, and PATH says where it is",
     )
 
@@ -589,25 +606,17 @@ def test_big_output(program):
             server.wait_quiet()
             program.stage.tape.add("wait", "until nothing moves any more", _where(server))
         expected = subprocess.run(["seq", str(count)], capture_output=True, check=True).stdout
-        with explained(server, lambda c=client, e=expected: _why_lost(c, e)):
+        why = (
+            "the command could not write while the client was not reading: is the connection "
+            "non-blocking? O_NONBLOCK belongs to the open socket, so the command gets it too"
+        )
+        with explained(server, lambda c=client, s=server, w=why: why_no_end(s, c) or w):
             client.expect_end(expected)
 
 
 def _where(server) -> str:
     asleep = any(server.asleep_in(WRITE, pid) for pid in server.others())
     return "the command sleeps in write" if asleep else "the command does not wait in write"
-
-
-def _why_lost(client, expected: bytes) -> str:
-    if client.ended == "ECONNRESET":
-        return (
-            "the connection was reset when the command ended, and what the client had not read is "
-            "lost: SO_LINGER with a time of 0 does that, as does killing the connection"
-        )
-    return (
-        "the command could not write while the client was not reading: is the connection "
-        "non-blocking? O_NONBLOCK belongs to the open socket, and the command gets it too"
-    )
 
 
 @check(
@@ -667,7 +676,8 @@ def test_queue(program):
     text = word(program).encode() + b"\n"
     server = program.serve("-c", "cat " + file_of(program, "text", text))
     server.freeze()
-    clients = [server.connect() for _ in range(5)]
+    with one_step(program, "connect", "5 clients"):
+        clients = [server.connect() for _ in range(5)]
     server.thaw()
     for client in clients:
         with explained(server, lambda client=client: why_no_end(server, client)):
@@ -981,10 +991,11 @@ def test_reaps_all(program):
     """leaves no zombie when twenty children end together"""
     gate = Gate(program)
     server = program.serve("-c", gate.command)
-    for number in range(5, 25, 5):
-        for _ in range(5):  # no more than its queue must hold
-            server.connect()
-        gate.wait(server, f"{number} commands", number, "without -m there is no limit")
+    with one_step(program, "connect", "20 clients"):
+        for number in range(5, 25, 5):
+            for _ in range(5):  # no more than its queue must hold
+                server.connect()
+            gate.wait(server, f"{number} commands", number, "without -m there is no limit")
     commands = gate.take(server, "twenty commands", 20)
     server.wait_accepting()
     server.freeze()
@@ -1018,13 +1029,15 @@ def test_nothing_left(program):
     text = word(program).encode() + b"\n"
     server = program.serve("-c", "cat " + file_of(program, "text", text))
     before = set(server.descriptors())
-    for number in range(30):
-        client = server.connect()
-        if number % 3 == 0:
-            client.reset()
-        else:
-            client.expect(text)
-            client.close()
+    with one_step(program, "connect", "30 clients, of which 10 reset and 20 read and close"):
+        for number in range(30):
+            with one_step(program, "connect", f"client {number + 1}: served"):
+                client = server.connect()
+                if number % 3 == 0:
+                    client.reset()
+                else:
+                    client.expect(text)
+                    client.close()
     require_nothing_left(server, before, "a child of a client that has gone is still there")
 
 
@@ -1109,7 +1122,8 @@ def test_limit(program):
     require_running(gate, server, 2)
     for index in (1, 0, 2, 3):
         for waiting in clients[len(commands):]:
-            waiting.expect_nothing()
+            with explained(server, "a client over the limit waits, connected: it is not refused"):
+                waiting.expect_nothing()
         text = word(program).encode()
         commands[index].let_go(text)
         with explained(server, lambda client=clients[index]: why_no_end(server, client)):
@@ -1161,9 +1175,11 @@ def test_limit_together(program):
     """-m 3: keeps the limit, and loses no place, when commands end together"""
     gate = Gate(program)
     server = program.serve("-m", "3", "-c", gate.command)
-    clients = [server.connect() for _ in range(3)]
+    with one_step(program, "connect", "3 clients"):
+        clients = [server.connect() for _ in range(3)]
     commands = gate.take(server, "3 commands", 3, LIMIT_LOST)
-    clients += [server.connect() for _ in range(5)]
+    with one_step(program, "connect", "5 clients more"):
+        clients += [server.connect() for _ in range(5)]
     for count in (3, 2, 0):
         require_running(gate, server, 3)
         server.freeze()

@@ -155,18 +155,22 @@ run(char *words[], const char *cmd, int lfd, int fd)
 }
 
 /*
- * In the orphan, with -m: have the command run by a child, wait for its end, and
- * write a byte to DONE.  The connection is the command's alone meanwhile.
+ * In the orphan, with -m: have the command run by a child, wait for its end,
+ * and write a byte to DONE.  The connection is the command's alone meanwhile.
  */
 static _Noreturn void
 keep(char *words[], const char *cmd, int lfd, int fd, int done)
 {
 	pid_t pid = fork();
+	int std;
 
 	if (pid == 0)
 		run(words, cmd, lfd, fd);
 	if (pid == -1)
 		complain("fork");
+	/* Whoever waits for the end of the server's output waits for this. */
+	for (std = STDIN_FILENO; std <= STDERR_FILENO; std++)
+		close(std);
 	close(fd);
 	close(lfd);
 	if (pid != -1)
@@ -244,6 +248,8 @@ serve_all(int lfd, char *words[], const char *cmd, int max)
 				complain("accept");
 			continue;
 		}
+		/* Elsewhere than on Linux it inherits O_NONBLOCK. */
+		check(fcntl(fd, F_SETFL, 0), "fcntl");
 		if (start(words, cmd, lfd, fd, done[1]) == 0 && done[1] != -1)
 			running++;
 		close(fd);

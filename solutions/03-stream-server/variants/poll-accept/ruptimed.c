@@ -178,17 +178,18 @@ static _Noreturn void
 serve_all(int lfd, char *words[], const char *cmd, int max)
 {
 	struct sigaction sa = {.sa_handler = reap, .sa_flags = SA_NOCLDSTOP};
-	sigset_t all, none;
+	sigset_t chld, none;
 	fd_set clients;
 	pid_t pid;
 	int fd;
 
 	sigemptyset(&none);
-	sigfillset(&all);
+	sigemptyset(&chld);
+	sigaddset(&chld, SIGCHLD);
 	check(sigaction(SIGCHLD, &sa, NULL), "sigaction");
 	/* The client may have gone between poll and accept: do not wait. */
 	check(fcntl(lfd, F_SETFL, O_NONBLOCK), "fcntl");
-	sigprocmask(SIG_SETMASK, &all, NULL);
+	sigprocmask(SIG_SETMASK, &chld, NULL);
 	for (;;) {
 		FD_ZERO(&clients);
 		if (running < max)

@@ -169,8 +169,8 @@ run(char *words[], const char *cmd, int lfd, int fd)
 
 /*
  * Run the command for every client of the listening socket LFD, for ever.  Let
- * reap() handle SIGCHLD.  Complain if accept fails, unless that was by a
- * signal, and if fork does.  While MAX commands run, take no client, but sleep
+ * reap() handle SIGCHLD, and the kernel go on with accept then.  Complain if
+ * accept or fork fails.  While MAX commands run, take no client, but sleep
  * until one of them ends; and SIGCHLD must not slip in between the look at
  * "running" and the sleep, nor while "running" is counted up.
  */
@@ -190,10 +190,8 @@ serve_all(int lfd, char *words[], const char *cmd, int max)
 		while (running >= max)
 			sigsuspend(&none);
 		sigprocmask(SIG_SETMASK, &none, NULL);
-		/* SA_RESTART does not promise this for every call and signal. */
 		while ((fd = accept(lfd, NULL, NULL)) == -1)
-			if (errno != EINTR)
-				complain("accept");
+			complain("accept");
 		sigprocmask(SIG_SETMASK, &all, NULL);
 		if ((pid = fork()) == 0)
 			run(words, cmd, lfd, fd);

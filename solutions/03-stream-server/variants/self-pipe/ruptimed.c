@@ -184,8 +184,8 @@ run(char *words[], const char *cmd, int lfd, int fd)
 }
 
 /*
- * Run the command for every client of the listening socket LFD, for ever.  While
- * MAX commands run, take no client, but sleep until one of them ends.
+ * Run the command for every client of the listening socket LFD, for ever.
+ * While MAX commands run, take no client, but sleep until one of them ends.
  */
 static _Noreturn void
 serve_all(int lfd, char *words[], const char *cmd, int max)

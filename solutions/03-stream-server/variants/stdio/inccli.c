@@ -120,6 +120,7 @@ connect_unix(const char *path)
  * 0 if the server closes without an answer.  It may have done so before *C is
  * written (EPIPE); reading tells.  The stream has no buffer: what putc has not
  * written it does not keep, so that it can be called again after a signal.
+ * fflush has nothing to do, but belongs between output and input.
  */
 static int
 ask(int fd, char *c)
@@ -137,6 +138,7 @@ ask(int fd, char *c)
 		clearerr(f);
 	}
 	clearerr(f);
+	fflush(f);
 	while ((answer = getc(f)) == EOF && ferror(f)) {
 		if (errno != EINTR)
 			fail(errno, "read");

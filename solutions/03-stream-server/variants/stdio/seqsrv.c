@@ -195,8 +195,8 @@ converse(FILE *in, FILE *out)
 
 /*
  * Make two streams of the connection FD, one for each direction, for a single
- * one would have to be repositioned at each turn, and a socket cannot.  Close FD
- * in any case.  Return what converse returns.
+ * one would have to be repositioned at each turn, and a socket cannot.  Close
+ * FD in any case.  Return what converse returns.
  */
 static int
 serve(int fd)

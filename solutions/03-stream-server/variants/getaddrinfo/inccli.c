@@ -1,0 +1,172 @@
+/* inccli.c - ask incsrv what comes after a byte, with getaddrinfo. */
+/*
+ * usage: inccli ADDR PORT CHAR
+ *        inccli unix:PATH CHAR
+ */
+#define _POSIX_C_SOURCE 200809L
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <netdb.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static _Noreturn void
+usage(void)
+{
+	fprintf(stderr, "usage: inccli {ADDR PORT | unix:PATH} CHAR\n");
+	exit(2);
+}
+
+/* Say that WHAT has failed with the error E, and exit. */
+static _Noreturn void
+fail(int e, const char *what)
+{
+	fprintf(stderr, "inccli: %s: %s\n", what, strerror(e));
+	exit(1);
+}
+
+/* Return RESULT, which CALL has returned; but if that is -1, fail. */
+static int
+check(int result, const char *call)
+{
+	if (result == -1)
+		fail(errno, call);
+	return result;
+}
+
+/* S, if it is a port: a number up to 65535.  Anything else is a usage error. */
+static const char *
+to_port(const char *s)
+{
+	if (*s == '\0' || s[strspn(s, "0123456789")] != '\0' ||
+	    strtoul(s, NULL, 10) > 65535)
+		usage();
+	return s;
+}
+
+/*
+ * connect, but a signal does not end it: what it has begun goes on in the
+ * kernel, so wait for the end of that, and call again for the result.
+ */
+static int
+connect_fully(int fd, const struct sockaddr *name, socklen_t len)
+{
+	struct pollfd done = {.fd = fd, .events = POLLOUT};
+
+	while (connect(fd, name, len) == -1 && errno != EISCONN) {
+		if (errno != EINTR)
+			return -1;
+		poll(&done, 1, -1);
+	}
+	return 0;
+}
+
+/*
+ * Make a socket of NAME's family, connect it to NAME, which is LEN bytes long,
+ * and return it.  Check every call.
+ */
+static int
+connect_to(const struct sockaddr *name, socklen_t len)
+{
+	int fd = check(socket(name->sa_family, SOCK_STREAM, 0), "socket");
+
+	check(connect_fully(fd, name, len), "connect");
+	return fd;
+}
+
+/*
+ * The address of HOST and PORT, both of them in figures.  It may be of any
+ * family that getaddrinfo knows.  Anything else is a usage error.
+ */
+static struct addrinfo *
+resolve(const char *host, const char *port)
+{
+	struct addrinfo hints = {.ai_family = AF_UNSPEC,
+	    .ai_socktype = SOCK_STREAM,
+	    .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
+	struct addrinfo *ai;
+
+	if (getaddrinfo(host, port, &hints, &ai) != 0)
+		usage();
+	return ai;
+}
+
+/* Return a socket that is connected to ADDR and PORT. */
+static int
+connect_inet(const char *addr, const char *port)
+{
+	struct addrinfo *ai = resolve(addr, port);
+	int fd = connect_to(ai->ai_addr, ai->ai_addrlen);
+
+	freeaddrinfo(ai);
+	return fd;
+}
+
+/*
+ * Make an address out of PATH; if PATH does not fit in with its NUL, fail with
+ * ENAMETOOLONG.  Return a socket that is connected to it.
+ */
+static int
+connect_unix(const char *path)
+{
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+
+	if (strlen(path) >= sizeof(un.sun_path))
+		fail(ENAMETOOLONG, path);
+	strcpy(un.sun_path, path);
+	return connect_to((struct sockaddr *)&un, sizeof(un));
+}
+
+/*
+ * Send the byte *C to the server on FD and read one byte into *C.  Return 1, or
+ * 0 if the server closes without an answer.  It may have done so before *C is
+ * written (EPIPE); reading tells.  Check every call, but go on after a signal.
+ */
+static int
+ask(int fd, char *c)
+{
+	ssize_t n;
+
+	signal(SIGPIPE, SIG_IGN);
+	while (write(fd, c, 1) == -1 && errno != EPIPE)
+		if (errno != EINTR)
+			fail(errno, "write");
+	while ((n = read(fd, c, 1)) == -1)
+		if (errno != EINTR)
+			fail(errno, "read");
+	return (int)n;
+}
+
+int
+main(int argc, char *argv[])
+{
+	char c;
+	int fd;
+
+	if (argc < 3 || argc > 4 || strlen(argv[argc - 1]) != 1)
+		usage();
+	c = argv[argc - 1][0];
+	/* If stdout were closed, the socket would get its number. */
+	check(fcntl(STDOUT_FILENO, F_GETFD), "write");
+	if (argc == 4)
+		fd = connect_inet(argv[1], to_port(argv[2]));
+	else if (strncmp(argv[1], "unix:", 5) == 0 && argv[1][5] != '\0')
+		fd = connect_unix(argv[1] + 5);
+	else
+		usage();
+	if (ask(fd, &c) == 0) {
+		fprintf(stderr, "inccli: read: end of file\n");
+		return 1;
+	}
+	if (printf("char from server = %c\n", c) < 0 || fflush(stdout) == EOF)
+		fail(errno, "write");
+	return 0;
+}

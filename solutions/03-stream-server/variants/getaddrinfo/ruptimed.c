@@ -1,0 +1,247 @@
+/* ruptimed.c - run a command for each client; getaddrinfo makes the address. */
+/*
+ * usage: ruptimed [-c CMD] [-m N] ADDR PORT
+ *
+ * The output of CMD (default: uptime) goes straight to the client.  Each client
+ * has a process of its own; with -m, at most N of them run at once.
+ */
+#define _POSIX_C_SOURCE 200809L
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <netdb.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The commands that run.  Only reap() touches it unless SIGCHLD is blocked. */
+static volatile sig_atomic_t running;
+
+static _Noreturn void
+usage(void)
+{
+	fprintf(stderr, "usage: ruptimed [-c CMD] [-m N] ADDR PORT\n");
+	exit(2);
+}
+
+/*
+ * Say that WHAT has failed, and go on.  But if accept lacks a descriptor, it
+ * would fail again at once, and nothing tells when there is one: pause.
+ */
+static void
+complain(const char *what)
+{
+	int e = errno;
+
+	fprintf(stderr, "ruptimed: %s: %s\n", what, strerror(e));
+	if (e == EMFILE || e == ENFILE)
+		sleep(1);
+}
+
+/* Say that WHAT has failed with the error E, and exit. */
+static _Noreturn void
+fail(int e, const char *what)
+{
+	fprintf(stderr, "ruptimed: %s: %s\n", what, strerror(e));
+	exit(1);
+}
+
+/* Return RESULT, which CALL has returned; but if that is -1, fail. */
+static int
+check(int result, const char *call)
+{
+	if (result == -1)
+		fail(errno, call);
+	return result;
+}
+
+/* The number S, which must be one, in decimal, from MIN to MAX; or usage. */
+static int
+number(const char *s, int min, int max)
+{
+	long n = s[strspn(s, "0123456789")] == '\0' ? strtol(s, NULL, 10) : -1;
+
+	if (*s == '\0' || n < min || n > max)
+		usage();
+	return (int)n;
+}
+
+/* Print the line "LISTENING ADDR PORT", with the name of a listening socket. */
+static void
+say_listening(const struct sockaddr *name, socklen_t len)
+{
+	char addr[64], port[8];
+
+	if (getnameinfo(name, len, addr, sizeof(addr), port, sizeof(port),
+		NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+		fail(EAFNOSUPPORT, "getnameinfo");
+	if (printf("LISTENING %s %s\n", addr, port) < 0 ||
+	    fflush(stdout) == EOF)
+		fail(errno, "write");
+}
+
+/* Split CMD at blanks: return its words, and a null pointer after the last. */
+static char **
+split(const char *cmd)
+{
+	char *copy = strdup(cmd);
+	char **words = calloc(strlen(cmd) / 2 + 2, sizeof(*words));
+	size_t n = 0;
+
+	if (copy == NULL || words == NULL)
+		fail(errno, "malloc");
+	words[n] = strtok(copy, " \t");
+	while (words[n] != NULL)
+		words[++n] = strtok(NULL, " \t");
+	return words;
+}
+
+/*
+ * The address of HOST and PORT, both of them in figures.  It may be of any
+ * family that getaddrinfo knows.  Anything else is a usage error.
+ */
+static struct addrinfo *
+resolve(const char *host, const char *port)
+{
+	struct addrinfo hints = {.ai_family = AF_UNSPEC,
+	    .ai_socktype = SOCK_STREAM,
+	    .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
+	struct addrinfo *ai;
+
+	if (getaddrinfo(host, port, &hints, &ai) != 0)
+		usage();
+	return ai;
+}
+
+/*
+ * Make a TCP socket that is bound to ADDR and PORT and listens, print its name,
+ * and return it.
+ */
+static int
+listen_at(const char *addr, const char *port)
+{
+	struct addrinfo *ai = resolve(addr, port);
+	struct sockaddr_storage name;
+	socklen_t len = sizeof(name);
+	int fd, on = 1;
+
+	fd = check(socket(ai->ai_family, ai->ai_socktype, ai->ai_protocol),
+	    "socket");
+	check(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)),
+	    "setsockopt");
+	check(bind(fd, ai->ai_addr, ai->ai_addrlen), "bind");
+	freeaddrinfo(ai);
+	check(listen(fd, SOMAXCONN), "listen");
+	check(getsockname(fd, (struct sockaddr *)&name, &len), "getsockname");
+	say_listening((struct sockaddr *)&name, len);
+	return fd;
+}
+
+/*
+ * Handle SIGCHLD: reap every child that has ended, for several may have ended
+ * for one signal, and count them down.  Do not wait, and leave errno alone.
+ */
+static void
+reap(int sig)
+{
+	(void)sig;
+	int e = errno;
+
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		running--;
+	errno = e;
+}
+
+/*
+ * In the child: become the command WORDS, with FD, the connection, as standard
+ * output and standard error.  Nothing else of the server is left: not LFD, its
+ * listening socket, not FD, and not what it has done to its signals.  If the
+ * command cannot be run, tell the client: "error: CMD: REASON".
+ */
+static _Noreturn void
+run(char *words[], const char *cmd, int lfd, int fd)
+{
+	sigset_t none;
+	int sig;
+
+	for (sig = 1; sig <= SIGRTMAX; sig++)
+		signal(sig, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (dup2(fd, STDOUT_FILENO) == -1 || dup2(fd, STDERR_FILENO) == -1)
+		_exit(127);
+	close(fd);
+	close(lfd);
+	execvp(words[0], words);
+	dprintf(STDOUT_FILENO, "error: %s: %s\n", cmd, strerror(errno));
+	_exit(127);
+}
+
+/*
+ * Run the command for every client of the listening socket LFD, for ever.  Let
+ * reap() handle SIGCHLD.  Complain if accept fails, unless that was by a
+ * signal, and if fork does.  While MAX commands run, take no client, but sleep
+ * until one of them ends; and SIGCHLD must not slip in between the look at
+ * "running" and the sleep, nor while "running" is counted up.
+ */
+static _Noreturn void
+serve_all(int lfd, char *words[], const char *cmd, int max)
+{
+	struct sigaction sa = {.sa_handler = reap, .sa_flags = SA_NOCLDSTOP};
+	sigset_t all, none;
+	pid_t pid;
+	int fd;
+
+	sigemptyset(&none);
+	sigfillset(&all);
+	check(sigaction(SIGCHLD, &sa, NULL), "sigaction");
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	for (;;) {
+		while (running >= max)
+			sigsuspend(&none);
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		while ((fd = accept(lfd, NULL, NULL)) == -1)
+			if (errno != EINTR)
+				complain("accept");
+		sigprocmask(SIG_SETMASK, &all, NULL);
+		if ((pid = fork()) == 0)
+			run(words, cmd, lfd, fd);
+		else if (pid == -1)
+			complain("fork");
+		else
+			running++;
+		close(fd);
+	}
+}
+
+int
+main(int argc, char *argv[])
+{
+	const char *cmd = "uptime";
+	int c, fd, max = INT_MAX;
+	char **words;
+
+	while ((c = getopt(argc, argv, ":c:m:")) != -1)
+		if (c == 'c')
+			cmd = optarg;
+		else if (c == 'm')
+			max = number(optarg, 1, INT_MAX);
+		else
+			usage();
+	if (argc - optind != 2 || cmd[strspn(cmd, " \t")] == '\0')
+		usage();
+	words = split(cmd);
+	/* A socket that got 0, 1 or 2 would pass for the command's own. */
+	do
+		fd = check(open("/dev/null", O_RDWR), "/dev/null");
+	while (fd <= STDERR_FILENO);
+	close(fd);
+	number(argv[optind + 1], 0, 65535);
+	serve_all(listen_at(argv[optind], argv[optind + 1]), words, cmd, max);
+}
