@@ -5,20 +5,33 @@ needs no preloading.  plain: optimised and fortified.  shim: for a run under a
 preloaded library, whose functions the compiler must not replace.
 """
 
+import contextlib
+import fcntl
 import functools
 import hashlib
 import os
 import re
+import resource
 import shutil
+import signal
 import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import intake
+from .failure import Broken
 from .labs import ROOT, Lab
 
-_COMMON = ["-std=gnu11", "-g", "-Wall", "-Wextra"]
+_COMMON = [
+    "-std=gnu11",
+    "-g",
+    "-Wall",
+    "-Wextra",
+    "-fdiagnostics-color=never",
+    "-fno-diagnostics-show-caret",
+    "-fno-caret-diagnostics",
+]
 _KINDS = {
     "check": [
         "-O1",
@@ -32,7 +45,17 @@ _KINDS = {
 }
 # Diagnostics beyond this many bytes help nobody.
 _MAX_TEXT = 4000
-_SECONDS = 60
+# What the compiler may use up.  CPU time, so that a busy machine decides nothing.
+_LIMITS = {
+    resource.RLIMIT_CPU: 30,
+    resource.RLIMIT_FSIZE: 64 << 20,
+    resource.RLIMIT_AS: 4 << 30,
+    resource.RLIMIT_CORE: 0,
+}
+# Seconds; a compiler that uses no CPU time for so long is broken.
+_SECONDS = 600
+
+_OUTSIDE = re.compile(rb'^\s*#\s*include\s*["<]\s*(/[^">\n]*|(?:[^">\n]*/)?\.\./[^">\n]*)', re.M)
 
 NATIVE = Path(__file__).resolve().parent / "native"
 
@@ -81,7 +104,7 @@ def compiler_version() -> str:
 @functools.cache
 def _flags(kind: str) -> tuple[str, ...]:
     """Return those flags of a kind that this compiler accepts."""
-    cache = folder() / f"flags-{kind}-{_digest(compiler_version(), *_KINDS[kind])}"
+    cache = folder() / f"flags-{kind}-{_digest(compiler_version(), *_COMMON, *_KINDS[kind])}"
     if cache.exists():
         return tuple(cache.read_text(encoding="ascii").split())
     wanted = _COMMON + _KINDS[kind]
@@ -130,6 +153,12 @@ def sources(lab: Lab, program: str) -> dict[str, bytes]:
         if name in found:
             continue
         found[name] = intake.take(lab.source, name)
+        outside = _OUTSIDE.search(found[name])
+        if outside:
+            path = outside[1].decode("utf-8", "replace")
+            raise intake.Refused(
+                f'{name} includes "{path}": a program compiles from its lab\'s own folder alone'
+            )
         for header in re.findall(rb'^\s*#\s*include\s*"([a-z0-9_]+)\.h"', found[name], re.M):
             stem = header.decode("ascii")
             given = lab.folder / f"{stem}.h"
@@ -166,9 +195,23 @@ def build(lab: Lab, program: str, kind: str = "check") -> Built:
     binary = folder() / f"{program}-{kind}-{key}"
     said = binary.with_name(binary.name + ".txt")
     if not said.exists():
-        _compile(files, flags, binary, said)
+        with _alone(binary):
+            if not said.exists():
+                _compile(files, flags, binary, said)
     text = said.read_text(encoding="utf-8", errors="replace")
     return Built(program, kind, binary if binary.exists() else None, text)
+
+
+@contextlib.contextmanager
+def _alone(binary: Path):
+    """Keep others from compiling the same; who dies meanwhile lets go."""
+    lock = binary.with_name(binary.name + ".lock")
+    with open(lock, "w", encoding="ascii") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
 
 
 def _compile(files, flags, binary: Path, said: Path) -> None:
@@ -180,37 +223,73 @@ def _compile(files, flags, binary: Path, said: Path) -> None:
         command = [
             *compiler(),
             *flags,
-            "-fdiagnostics-color=never",
-            "-fno-diagnostics-show-caret",
             "-I.",
             "-o",
             "program.out",
             *objects,
             "-lpthread",
         ]
-        try:
-            done = subprocess.run(
-                command,
-                cwd=where,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                timeout=_SECONDS,
-                env={"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C"},
-                check=False,
-            )
-            text = done.stdout.decode("utf-8", "replace").replace("./", "")
-        except subprocess.TimeoutExpired:
-            text = f"the compiler did not end within {_SECONDS} s"
-        except FileNotFoundError:
-            raise FileNotFoundError(f"there is no compiler {compiler()[0]}") from None
-        if len(text) > _MAX_TEXT:
-            text = text[:_MAX_TEXT] + "\n[more of the same left out]\n"
+        text = _words(_call(command, where).replace(f"{where}/".encode(), b""))
         if (where / "program.out").exists():
             (where / "program.out").rename(binary)
         _write(said, text.encode())
     finally:
         shutil.rmtree(where, ignore_errors=True)
+
+
+def _limit() -> None:
+    for kind, value in _LIMITS.items():
+        hard = resource.getrlimit(kind)[1]
+        most = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        # the soft limit of CPU time ends with words, the hard one with SIGKILL
+        resource.setrlimit(kind, (most, hard if kind == resource.RLIMIT_CPU else most))
+
+
+def _call(command: list[str], where: Path) -> bytes:
+    """Run the compiler and all its parts; return what they say.
+
+    Raises:
+        Broken: somebody killed it, which says nothing about the program.
+    """
+    with open(where / "program.txt", "w+b") as output:
+        try:
+            process = subprocess.Popen(
+                command,
+                cwd=where,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C"},
+                start_new_session=True,
+                preexec_fn=_limit,
+            )
+        except FileNotFoundError:
+            raise FileNotFoundError(f"there is no compiler {compiler()[0]}") from None
+        try:
+            process.wait(_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise Broken(f"the compiler did not end within {_SECONDS} s") from None
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        output.seek(0)
+        said = output.read(4 * _MAX_TEXT)
+    if process.returncode == -signal.SIGKILL or b"Killed signal terminated" in said:
+        raise Broken("the compiler was killed")
+    if process.returncode < 0 and not said:
+        return f"the compiler was ended by signal {-process.returncode}\n".encode()
+    return said
+
+
+def _words(said: bytes) -> str:
+    """Return what the compiler says, without what differs from run to run."""
+    text = re.sub(r"(?<![\w./])\./(?=\w)", "", said.decode("utf-8", "replace"))
+    text = re.sub(r"^.*/ld: /tmp/\S+\.o: in function .*\n", "", text, flags=re.M)
+    text = re.sub(r"/tmp/cc\w+\.o|/tmp/[\w-]+\.o", "a file", text)
+    if len(text) > _MAX_TEXT:
+        text = text[:_MAX_TEXT] + "\n[more of the same left out]\n"
+    return text
 
 
 @functools.cache

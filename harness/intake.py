@@ -35,7 +35,7 @@ def take(folder: Path, name: str) -> bytes:
         if path.is_symlink():
             raise Refused(f"{name} is a symbolic link; hand in the file itself") from None
         raise Refused(f"{name} can't be opened: {error.strerror}") from None
-    with os.fdopen(fd, "rb", buffering=0) as file:
+    try:
         kind = os.fstat(fd)
         if not stat.S_ISREG(kind.st_mode):
             raise Refused(f"{name} is {_kind(kind.st_mode)}, not a file")
@@ -43,11 +43,13 @@ def take(folder: Path, name: str) -> bytes:
             raise Refused(f"{name} has {kind.st_size} bytes; a source file has {MAX_BYTES} at most")
         data = b""
         while len(data) <= MAX_BYTES:
-            chunk = file.read(MAX_BYTES + 1 - len(data))
+            chunk = os.read(fd, MAX_BYTES + 1 - len(data))
             if not chunk:
                 return data
             data += chunk
         raise Refused(f"{name} grew while it was read")
+    finally:
+        os.close(fd)
 
 
 def _kind(mode: int) -> str:

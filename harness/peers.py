@@ -4,6 +4,7 @@ A peer never blocks and never sleeps.  When it waits for something, the waiting
 loop watches the program meanwhile and knows when nothing can come any more.
 """
 
+import contextlib
 import errno
 import os
 import select
@@ -138,17 +139,33 @@ class Peer:
             raise Failure(
                 f"{diagnosis.show(expected)} for {self.name}",
                 f"{diagnosis.show(got)}; {failure.got}" if got else failure.got,
-                failure.why or why,
+                failure.why or why or (diagnosis.difference(expected, got) if got else ""),
             ) from None
+        if got != expected and b"\n" in self.received[:40] and not got.endswith(b"\n"):
+            got += self.received[: self.received.index(b"\n") + 1]
         step.saw = "yes" if got == expected else diagnosis.show(got)
         if got != expected:
             if self.ended and expected.startswith(got):
+                more, known = self._program_ended()
                 raise Failure(
                     f"{diagnosis.show(expected)} for {self.name}",
-                    f"{diagnosis.show(got)}, then {self._end_words()}",
-                    self.stage.diagnose(()) or why or diagnosis.difference(expected, got),
+                    f"{diagnosis.show(got)}, then {self._end_words()}{more}",
+                    known or why or diagnosis.difference(expected, got),
                 )
             diagnosis.fail_bytes(expected, got, f"for {self.name}", why)
+
+    def _program_ended(self) -> tuple[str, str]:
+        """Say which program has ended, if one has, and explain that.
+
+        The connection of a program that dies ends before the program itself.
+        """
+        for process in self.stage.processes:
+            with contextlib.suppress(Failure):
+                process.wait_quiet()
+        ends = [p.how_it_ended() for p in self.stage.processes]
+        names = [p.name for p in self.stage.processes]
+        said = [f"; {name} {end}" for name, end in zip(names, ends, strict=True) if end]
+        return "".join(said), self.stage.diagnose(())
 
     def _end_words(self) -> str:
         return {"ECONNRESET": "a reset (ECONNRESET)"}.get(self.ended, self.ended)
@@ -191,10 +208,11 @@ class Peer:
         if got != expected:
             diagnosis.fail_bytes(expected, got, f"for {self.name}", why)
         if self.ended != "end of file":
+            more, known = self._program_ended()
             raise Failure(
                 f"{what} for {self.name}",
-                f"{diagnosis.show(got)}, then {self._end_words()}",
-                self.stage.diagnose(()) or why or _why_reset(self.ended),
+                f"{diagnosis.show(got)}, then {self._end_words()}{more}",
+                known or why or _why_reset(self.ended),
             )
 
     def expect_nothing(self, why: str = "") -> None:
@@ -309,9 +327,25 @@ def writable(sock: socket.socket) -> bool:
 
 
 class Door:
-    """A listening socket of the harness, for programs that are clients."""
+    """A listening socket of the harness, for programs that are clients.
 
-    def __init__(self, stage, target, kind: int = socket.SOCK_STREAM, listen: bool = True):
+    Args:
+        stage: the check's world.
+        target: (address, port), or the path of a UNIX socket.
+        kind: SOCK_STREAM or SOCK_SEQPACKET.
+        listen: False binds only, so that a connect is refused until ``listen``.
+        decoy: listen on the port with its bytes swapped too, where that can be
+            done; who connects there is told about htons.
+    """
+
+    def __init__(
+        self,
+        stage,
+        target,
+        kind: int = socket.SOCK_STREAM,
+        listen: bool = True,
+        decoy: bool = False,
+    ):
         local = isinstance(target, str)
         self.stage = stage
         self.target = target
@@ -326,6 +360,11 @@ class Door:
         where = target if local else f"{target[0]} {target[1]}"
         stage.tape.add("bind" if not listen else "listen", f"the checker's server, on {where}")
         self._count = 0
+        self._decoy: Door | None = None
+        if decoy:
+            with contextlib.suppress(Broken, OSError):
+                self._decoy = Door(stage, (target[0], diagnosis.swapped(target[1])))
+                del stage.tape.steps[-1]
         if listen:
             self.sock.listen(16)
 
@@ -345,9 +384,18 @@ class Door:
                 return False
             return True
 
-        waiting.until(
-            self.stage, take, "a connection to the checker's server", [self.sock.fileno()]
-        )
+        due = "a connection to the checker's server"
+        try:
+            waiting.until(self.stage, take, due, [self.sock.fileno()])
+        except Failure as failure:
+            if self._decoy and select.select([self._decoy.sock], [], [], 0)[0]:
+                failure.expected = f"a connection to port {self.target[1]}"
+                failure.got = f"one to port {self._decoy.target[1]}"
+                failure.why = (
+                    f"{self._decoy.target[1]} is {self.target[1]} with its bytes swapped: "
+                    "htons() is missing"
+                )
+            raise
         self._count += 1
         name = "server" if self._count == 1 else f"server, connection {self._count}"
         self.stage.tape.add("accept", name)

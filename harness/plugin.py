@@ -98,7 +98,7 @@ class Unit:
     entry: dict = field(default_factory=dict)
     built: dict[tuple[str, str], build.Built] = field(default_factory=dict)
     records: dict[tuple[str, str], dict] = field(default_factory=dict)
-    tries: dict[tuple[str, str], int] = field(default_factory=dict)
+    tries: dict[tuple[str, ...], int] = field(default_factory=dict)
     told: set[str] = field(default_factory=set)
 
 
@@ -262,7 +262,13 @@ class Runner(Collector):
             built = build.build(unit.lab, program, kind)
             return {**asdict(built), "path": str(built.path) if built.path else None}
 
+        key = ("build", program, kind)
+
         def done(answer):
+            unit.tries[key] = unit.tries.get(key, 0) + 1
+            if answer is None and unit.tries[key] == 1:
+                self._queue.append(self._build_task(unit, program, kind))
+                return
             lost = {
                 "program": program,
                 "kind": kind,
@@ -273,10 +279,12 @@ class Runner(Collector):
             unit.built[program, kind] = built
             row = next(one for one in unit.entry["programs"] if one["name"] == program)
             row["build"] = {"ok": built.ok, "text": built.text}
+            outcome, why = ("blocked", "there is no program to run")
+            if answer is None:
+                outcome, why = ("error", "the compiler was killed, twice")
             for (name, _check), record in unit.records.items():
                 if not built.ok and name == program and record["outcome"] == "not run":
-                    record["outcome"] = "blocked"
-                    record["why"] = "there is no program to run"
+                    record.update(outcome=outcome, why=why)
             self._finish(unit)
 
         return workers.Task(f"build {program}", work, done)

@@ -12,7 +12,10 @@ with the three lines alone and at the start of the line; ``#else`` may be left
 out.  Blocks don't nest.  Other conditionals are left alone.
 """
 
-_BEGIN, _ELSE, _END = "#ifndef SKELETON", "#else", "#endif"
+import re
+
+_BEGIN = "#ifndef SKELETON"
+_DIRECTIVE = re.compile(r"#\s*(if|else|elif|endif)")
 
 
 class Malformed(Exception):
@@ -30,15 +33,19 @@ def _split(text: str):
                 raise Malformed(f"line {number}: a block within a block")
             part = "reference"
             continue
-        if part != "both":
-            if word.startswith(("#if", "# if")):
+        directive = _DIRECTIVE.match(word)
+        if part != "both" and directive:
+            kind = directive[1]
+            if kind == "if":
                 depth += 1
-            elif word.startswith(_END):
-                if depth == 0:
-                    part = "both"
-                    continue
+            elif kind == "endif" and depth:
                 depth -= 1
-            elif word == _ELSE and depth == 0:
+            elif kind == "endif":
+                part = "both"
+                continue
+            elif depth == 0:
+                if kind == "elif":
+                    raise Malformed(f"line {number}: an #elif")
                 if part == "skeleton":
                     raise Malformed(f"line {number}: a second #else")
                 part = "skeleton"

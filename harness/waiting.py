@@ -183,7 +183,10 @@ def snapshot(processes) -> tuple[Task, ...] | None:
     for process in processes:
         if process.has_news():
             return None
-        for pid in process.tree():
+        tree = process.tree()
+        if not process.gone and process.end_status is None and process.pid not in tree:
+            return None  # it was reaped, and we are about to be told
+        for pid in tree:
             for tid in proc.tasks(pid):
                 task = _look(process, pid, tid)
                 if task is None:

@@ -3,11 +3,12 @@
 import os
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 
 import pytest
 
-from harness import build, labs
+from harness import build, labs, probes, program, stage, workers
 
 PROGRAMS = Path(__file__).resolve().parent / "programs"
 
@@ -46,3 +47,57 @@ def native():
         return target
 
     return compile_one
+
+
+@pytest.fixture(scope="session")
+def small():
+    """Compile a small program of ``programs/``, once per content; return its path."""
+
+    def compile_one(name: str, kind: str = "plain") -> Path:
+        source = PROGRAMS / f"{name}.c"
+        flags = build._flags(kind)
+        key = build._digest(build.compiler_version(), source.read_bytes(), *flags)
+        target = build.folder() / f"test-{name}-{kind}-{key}"
+        if not target.exists():
+            temporary = f"{target}.{os.getpid()}"
+            command = [*build.compiler(), *flags, "-o", temporary, str(source), "-lpthread"]
+            subprocess.run(command, check=True)
+            os.rename(temporary, target)
+        return target
+
+    return compile_one
+
+
+@pytest.fixture
+def world(small):
+    """Run a function in a process of its own, in a check's own world.
+
+    It is called as ``work(stage, program)``, where ``program(name)`` is a small
+    program as a check gets it.  What it returns is returned, as far as JSON can
+    hold it; what it raises fails the test.
+    """
+
+    def run(work, private: bool | None = None, lacks=(), limit: float = 60.0):
+        answers = []
+        apart = not probes.failing("netns") if private is None else private
+
+        def in_child():
+            check_stage = stage.Stage("test", "seed", apart, lacks)
+
+            def compiled(name: str, kind: str = "plain"):
+                return program.Program(check_stage, name, str(small(name, kind)), kind)
+
+            try:
+                return {"returned": work(check_stage, compiled)}
+            except BaseException:
+                return {"raised": traceback.format_exc()}
+            finally:
+                check_stage.close()
+
+        workers.run([workers.Task("test", in_child, answers.append, limit=limit)], 1)
+        answer = answers[0] or {"raised": "the process died, or did not end"}
+        if "raised" in answer:
+            pytest.fail(answer["raised"], pytrace=False)
+        return answer["returned"]
+
+    return run

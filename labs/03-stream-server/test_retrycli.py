@@ -52,7 +52,7 @@ def is_attempt(held, door) -> bool:
 
 def is_real_pause(held) -> bool:
     """Whether a call is a pause, and not the rest that a look at the clock finds."""
-    return held.is_pause() and held.pause() > 0.5
+    return held.is_pause() and held.pause() > 0.005
 
 
 def start(program, door, *options, errors=()):
@@ -139,7 +139,7 @@ def expect_pauses(program, run, due):
     )
     require(
         fits,
-        f"pauses of {words(due)}",
+        f"pauses: {words(due)}",
         words(run.pauses),
         why_pauses(run.pauses, due),
     )
@@ -156,14 +156,14 @@ def expect_pauses(program, run, due):
 )
 def test_first_try(program):
     """finds a server that is there at the first attempt"""
-    door = Door(program.stage, (program.stage.address, program.stage.port()))
+    door = Door(program.stage, (program.stage.address, program.stage.port()), decoy=True)
     address, port = door.target
-    for options in ((), ("-n", "1")):
+    for options in (("-n", "1"), ()):
         process = program.start(*options, address, str(port))
+        server = door.accept()
         process.expect_exit(0)
         process.expect_stdout(b"connected after 1\n")
         process.expect_stderr(b"")
-        server = door.accept()
         server.expect_end()
         server.close()
 
@@ -186,11 +186,16 @@ def test_retries(program):
     address, port = door.target
     process = program.start("-i", "60000", address, str(port), watch=PAUSE)
     for attempt in (1, 2):
-        held = process.breakpoints.hold(
-            PAUSE, f"a pause after attempt {attempt}", lambda held: is_real_pause(held)
-        )
+        held = process.breakpoints.hold(PAUSE, f"a pause after attempt {attempt}", is_real_pause)
         program.stage.tape.add("hold", f"retrycli in its pause, {held.call}")
-        process.expect_stderr(failures(attempt))
+        got = process.stderr
+        program.stage.tape.add("look", "at stderr", show(got, 200))
+        require(
+            got == failures(attempt),
+            f"{show(failures(attempt), 200)} on stderr by now",
+            show(got, 200),
+            "each failed attempt is told at once, before the pause; K counts from 1",
+        )
         process.expect_stdout(b"")
         if attempt == 2:
             door.listen()
@@ -219,11 +224,13 @@ def test_gives_up(program):
         door = closed_door(program)
         run = start(program, door, *options.split())
         run.process.expect_exit(1)
-        run.process.expect_stderr(failures(tries) + f"retrycli: connect: {REFUSED}\n".encode())
-        run.process.expect_stdout(b"")
         count = len(run.attempts)
         program.stage.tape.add("look", "at the attempts", str(count))
-        require(count == tries, f"{tries} attempts", str(count))
+        require(
+            count == tries, f"{tries} attempts", str(count), "TRIES attempts in all, the first too"
+        )
+        run.process.expect_stderr(failures(tries) + f"retrycli: connect: {REFUSED}\n".encode())
+        run.process.expect_stdout(b"")
         expect_pauses(program, run, [first * 2.0**k for k in range(tries - 1)])
     address, port = door.target
     for options in (("-n", "0"), ("-n", "21"), ("-i", "0"), ("-i", "60001")):
@@ -315,7 +322,8 @@ def test_any_failure(program):
         got == text.encode(),
         f"{show(text.encode(), 300)} on stderr",
         show(got, 300),
-        "each attempt has a reason of its own, and the last one's is told at the end",
+        "every error of connect is a failed attempt, with a reason of its own; when no attempt "
+        "is left, the last one's is told again",
     )
 
 

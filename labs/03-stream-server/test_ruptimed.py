@@ -62,6 +62,8 @@ def explained(server, why):
     try:
         yield
     except Failure as failure:
+        with contextlib.suppress(Failure):
+            server.wait_quiet()  # so that an end of the server is known
         found = server.stage.diagnose(()) or (why if isinstance(why, str) else why())
         failure.why = found or failure.why
         raise

@@ -214,21 +214,16 @@ start(char *words[], const char *cmd, int lfd, int fd, int done)
 /*
  * Run the command for every client of the listening socket LFD, for ever; while
  * MAX commands run, take no client.  The sleep is in poll, for a client or for
- * the end of a command.
+ * the end of a command, of which the pipe DONE tells, if it is one.
  */
 static _Noreturn void
-serve_all(int lfd, char *words[], const char *cmd, int max)
+serve_all(int lfd, char *words[], const char *cmd, int max, int done[2])
 {
 	struct pollfd events[2] = {{.events = POLLIN}, {.events = POLLIN}};
 	char ended[512];
-	int fd, done[2] = {-1, -1}, running = 0;
+	int fd, running = 0;
 	ssize_t n;
 
-	if (max < INT_MAX) {
-		check(pipe(done), "pipe");
-		check(fcntl(done[0], F_SETFD, FD_CLOEXEC), "fcntl");
-		check(fcntl(done[1], F_SETFD, FD_CLOEXEC), "fcntl");
-	}
 	/* The client may have gone between poll and accept: do not wait. */
 	check(fcntl(lfd, F_SETFL, O_NONBLOCK), "fcntl");
 	for (;;) {
@@ -260,7 +255,7 @@ int
 main(int argc, char *argv[])
 {
 	const char *cmd = "uptime";
-	int c, fd, max = INT_MAX;
+	int c, fd, done[2] = {-1, -1}, max = INT_MAX;
 	char **words;
 
 	while ((c = getopt(argc, argv, ":c:m:")) != -1)
@@ -278,6 +273,11 @@ main(int argc, char *argv[])
 		fd = check(open("/dev/null", O_RDWR), "/dev/null");
 	while (fd <= STDERR_FILENO);
 	close(fd);
+	if (max < INT_MAX) {
+		check(pipe(done), "pipe");
+		check(fcntl(done[0], F_SETFD, FD_CLOEXEC), "fcntl");
+		check(fcntl(done[1], F_SETFD, FD_CLOEXEC), "fcntl");
+	}
 	serve_all(listen_at(argv[optind], number(argv[optind + 1], 0, 65535)),
-	    words, cmd, max);
+	    words, cmd, max, done);
 }

@@ -196,11 +196,6 @@ serve_all(int lfd, char *words[], const char *cmd, int max)
 	pid_t pid;
 	int fd, running = 0;
 
-	check(pipe(wakeup), "pipe");
-	for (fd = 0; fd < 2; fd++) {
-		check(fcntl(wakeup[fd], F_SETFL, O_NONBLOCK), "fcntl");
-		check(fcntl(wakeup[fd], F_SETFD, FD_CLOEXEC), "fcntl");
-	}
 	/* The client may have gone between poll and accept: do not wait. */
 	check(fcntl(lfd, F_SETFL, O_NONBLOCK), "fcntl");
 	check(sigaction(SIGCHLD, &sa, NULL), "sigaction");
@@ -236,7 +231,7 @@ int
 main(int argc, char *argv[])
 {
 	const char *cmd = "uptime";
-	int c, fd, max = INT_MAX;
+	int c, fd, i, max = INT_MAX;
 	char **words;
 
 	while ((c = getopt(argc, argv, ":c:m:")) != -1)
@@ -254,6 +249,11 @@ main(int argc, char *argv[])
 		fd = check(open("/dev/null", O_RDWR), "/dev/null");
 	while (fd <= STDERR_FILENO);
 	close(fd);
+	check(pipe(wakeup), "pipe");
+	for (i = 0; i < 2; i++) {
+		check(fcntl(wakeup[i], F_SETFL, O_NONBLOCK), "fcntl");
+		check(fcntl(wakeup[i], F_SETFD, FD_CLOEXEC), "fcntl");
+	}
 	serve_all(listen_at(argv[optind], number(argv[optind + 1], 0, 65535)),
 	    words, cmd, max);
 }

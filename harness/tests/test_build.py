@@ -1,0 +1,272 @@
+"""Compiling a student's program: what is taken, what is said, how often."""
+
+import os
+import shutil
+import signal
+import stat
+
+import pytest
+
+from harness import build, labs, workers
+from harness.failure import Broken
+
+MAIN = "int main(void) { return 0; }\n"
+USES_HELPER = '#include "bo.h"\nint main(void) { return twice(21) != 42; }\n'
+HEADER = "int twice(int n);\n"
+HELPER = '#include "bo.h"\nint twice(int n) { return n + n; }\n'
+
+
+@pytest.fixture
+def lab(tmp_path, monkeypatch):
+    """A lab with the programs one and two and the helper bo, and its own build folder."""
+    monkeypatch.setenv("SOCKLAB_BUILD", str(tmp_path / "build"))
+    found = labs.Lab("03-x", tmp_path / "given", tmp_path / "source", tmp_path / "solution")
+    for folder in (found.folder, found.source, found.solution):
+        folder.mkdir()
+    for name in ("one.c", "two.c", "bo.c"):
+        (found.solution / name).write_text(MAIN)
+    (found.source / "one.c").write_text(MAIN)
+    (found.folder / "bo.h").write_text(HEADER)
+    return found
+
+
+@pytest.fixture
+def compiled(monkeypatch):
+    """The list of what is compiled from now on, by name."""
+    names = []
+    original = build._compile
+
+    def count(files, flags, binary, said):
+        names.append(binary.name.split("-")[0])
+        original(files, flags, binary, said)
+
+    monkeypatch.setattr(build, "_compile", count)
+    return names
+
+
+def _run(built) -> int:
+    return os.waitstatus_to_exitcode(os.system(str(built.path)))
+
+
+def test_once_per_content(lab, compiled):
+    """The same content is compiled once, another content or kind again."""
+    first = build.build(lab, "one")
+    assert first.ok and _run(first) == 0
+    assert build.build(lab, "one") == first
+    assert compiled == ["one"]
+    (lab.source / "one.c").write_text(MAIN.replace("0", "7"))
+    changed = build.build(lab, "one")
+    assert _run(changed) == 7
+    assert changed.path != first.path
+    assert build.build(lab, "one", "plain").path != changed.path
+    assert len(compiled) == 3
+    (lab.source / "one.c").write_text(MAIN)
+    assert build.build(lab, "one") == first
+    assert len(compiled) == 3
+
+
+def test_once_for_all_who_ask_together(lab):
+    """Whoever asks for the same at the same time waits and gets the same file."""
+    answers = []
+
+    def ask():
+        built = build.build(lab, "one")
+        return [str(built.path), built.path.stat().st_ino]
+
+    tasks = [workers.Task("ask", ask, answers.append) for _ in range(4)]
+    build._flags("check")
+    workers.run(tasks, 4)
+    assert len(answers) == 4
+    assert all(answer == answers[0] for answer in answers)
+    assert not [path for path in build.folder().iterdir() if path.suffix == ".lock"]
+
+
+def test_failure_is_remembered_too(lab, compiled):
+    """What does not compile is not tried again until it changes."""
+    (lab.source / "one.c").write_text("int main(void) { return x; }\n")
+    for _ in range(2):
+        built = build.build(lab, "one")
+        assert not built.ok
+        assert "one.c:1:25: error: " in built.text
+    assert compiled == ["one"]
+
+
+def test_words_of_the_compiler(lab):
+    """Warnings and errors name the student's file, in plain bytes."""
+    (lab.source / "one.c").write_text("int main(void) { int unused; return 0; }\n")
+    built = build.build(lab, "one")
+    assert built.ok
+    assert "one.c:1:22: warning: unused variable" in built.text
+    assert "\033" not in built.text
+    assert "./" not in built.text
+
+
+def test_words_of_the_linker(lab):
+    """A missing function is named; file names that differ each time are not shown."""
+    (lab.source / "one.c").write_text("void missing(void);\nint main(void) { missing(); }\n")
+    texts = set()
+    for _ in range(2):
+        texts.add(build.build(lab, "one").text)
+        shutil.rmtree(build.folder())
+    (text,) = texts
+    assert "undefined reference to `missing'" in text
+    assert "one.c:2" in text
+    assert str(lab.source.parent) not in text
+
+
+def test_dots_in_words_stay(lab):
+    """Only the path that the harness itself gave is taken out of the text."""
+    (lab.source / "one.c").write_text("#error see ../notes or ./notes/a or a./b\n" + MAIN)
+    assert "see ../notes or notes/a or a./b" in build.build(lab, "one").text
+
+
+def test_text_is_cut(lab):
+    """Of endless diagnostics only the beginning is kept."""
+    (lab.source / "one.c").write_text("\n".join(f"static int x{n}(void);" for n in range(2000)))
+    text = build.build(lab, "one").text
+    assert len(text) < 5000
+    assert text.endswith("[more of the same left out]\n")
+
+
+@pytest.mark.parametrize(
+    "path", ["/etc/passwd", "../02-x/one.c", "../../solutions/03-x/one.c", "sub/../../secret.h"]
+)
+def test_include_of_somebody_elses_file(lab, path):
+    """What lies outside of the lab's folder is refused, in words that name it."""
+    for line in (f'#include "{path}"', f"  #  include <{path}>"):
+        (lab.source / "one.c").write_text(f"{line}\n{MAIN}")
+        built = build.build(lab, "one")
+        assert not built.ok
+        words = f"one.c includes \"{path}\": a program compiles from its lab's own folder alone"
+        assert built.text == words
+
+
+def test_include_in_a_comment_or_of_the_system(lab):
+    """System headers may stand in quotes, and have folders."""
+    (lab.source / "one.c").write_text(f'#include "sys/socket.h"\n// "../x.h" "/x.h"\n{MAIN}')
+    assert build.build(lab, "one").ok
+
+
+def test_other_files_are_not_there(lab):
+    """Nothing but the files of the program is there when it is compiled."""
+    (lab.source / "notes.h").write_text("")
+    (lab.source / "one.c").write_text('#include "notes.h"\n' + MAIN)
+    built = build.build(lab, "one")
+    assert not built.ok
+    assert "notes.h" in built.text
+    (lab.source / "Makefile").write_text("all:\n\ttouch ran\n")
+    (lab.source / "one.c").write_text(MAIN)
+    assert build.build(lab, "one").ok
+    assert not (lab.source / "ran").exists()
+
+
+def test_helper(lab):
+    """x.c comes with whoever includes x.h, and only with them."""
+    (lab.source / "one.c").write_text(USES_HELPER)
+    (lab.source / "bo.c").write_text(HELPER)
+    built = build.build(lab, "one")
+    assert built.ok, built.text
+    assert _run(built) == 0
+    (lab.source / "two.c").write_text(MAIN)
+    (lab.source / "bo.c").write_text("not C at all\n")
+    assert build.build(lab, "two").ok
+    assert not build.build(lab, "one").ok
+
+
+def test_helper_is_missing(lab):
+    """A helper that was not handed in is named."""
+    (lab.source / "one.c").write_text(USES_HELPER)
+    assert build.build(lab, "one").text == "bo.c is missing"
+
+
+def test_headers_are_given(lab):
+    """Headers come from the lab; a student's own copy changes nothing."""
+    (lab.source / "one.c").write_text(USES_HELPER)
+    (lab.source / "bo.c").write_text(HELPER)
+    (lab.source / "bo.h").write_text("#error mine\n")
+    assert build.build(lab, "one").ok
+
+
+@pytest.mark.parametrize("other", ["One.c", "ONE.C", "o_ne.c"])
+def test_named_differently(lab, other):
+    """A file with a name that is nearly right is pointed out."""
+    (lab.source / "one.c").rename(lab.source / other)
+    built = build.build(lab, "one")
+    assert not built.ok
+    assert built.text == f"one.c is missing; there is '{other}': rename it to one.c"
+
+
+@pytest.mark.parametrize(
+    ("data", "good"),
+    [
+        (b"\xef\xbb\xbf" + MAIN.encode(), True),
+        (MAIN.replace("\n", "\r\n").encode(), True),
+        (MAIN.rstrip().encode(), True),
+        (b"/* \xfc\x80 */\n" + MAIN.encode(), True),
+        (b"\0\0" + MAIN.encode(), None),
+        (b"#error \x1b[2J \xff\xfe\n", False),
+        (b"\x7fELF\x02\x01\x01" + bytes(range(256)), False),
+        (b"", False),
+    ],
+)
+def test_odd_bytes(lab, data, good):
+    """Whatever the bytes are, there is a program, or words."""
+    (lab.source / "one.c").write_bytes(data)
+    built = build.build(lab, "one")
+    assert built.text or built.ok
+    assert good in (None, built.ok)
+
+
+def _compiler(tmp_path, monkeypatch, script: str) -> None:
+    path = tmp_path / "compiler"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setattr(build, "compiler", lambda: [str(path)])
+
+
+def test_endless_compiler(lab, tmp_path, monkeypatch):
+    """A compiler that hangs is ended with all its parts, and is not the student's fault."""
+    build._flags("check")
+    marker = tmp_path / "pid"
+    _compiler(tmp_path, monkeypatch, f"sleep 600 & echo $! >{marker}; wait")
+    monkeypatch.setattr(build, "_SECONDS", 0.5)
+    with pytest.raises(Broken, match="did not end"):
+        build.build(lab, "one")
+    _is_gone(int(marker.read_text()))
+    monkeypatch.undo()
+
+
+def test_compiler_that_computes_for_ever(lab, tmp_path, monkeypatch):
+    """CPU time without end is the student's source, and ends with words."""
+    build._flags("check")
+    monkeypatch.setitem(build._LIMITS, build.resource.RLIMIT_CPU, 1)
+    _compiler(tmp_path, monkeypatch, "while :; do :; done")
+    assert not build.build(lab, "one").ok
+
+
+def test_killed_compiler(lab, tmp_path, monkeypatch):
+    """A compiler that somebody kills says nothing about the program."""
+    build._flags("check")
+    _compiler(tmp_path, monkeypatch, f"kill -{signal.SIGKILL:d} $$")
+    with pytest.raises(Broken, match="was killed"):
+        build.build(lab, "one")
+    monkeypatch.undo()
+
+
+def _is_gone(pid: int) -> None:
+    """Wait until a killed process that is not ours has been reaped."""
+    for _ in range(1_000_000):
+        try:
+            with open(f"/proc/{pid}/stat", encoding="latin-1") as file:
+                if file.read().rsplit(")", 1)[1].split()[0] in "ZX":
+                    return
+        except FileNotFoundError:
+            return
+    raise AssertionError(f"{pid} is still there")
+
+
+def test_native_once():
+    """The harness's own parts are compiled once, and again for other flags."""
+    path = build.native("true")
+    assert build.native("true") == path
+    assert build.native("true", "-O0") != path
