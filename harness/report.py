@@ -91,11 +91,16 @@ def program(entry: dict, found: dict, checks: list[dict]) -> str:
         return "\n".join([lines[0], *_block(text, "         ")])
     if "warning:" in found["build"]["text"]:
         lines += _block(found["build"]["text"], "         ")
+    blocked = [one for one in checks if one["outcome"] == "blocked"]
     for record in checks:
-        if record["outcome"] != "passed":
-            if record["challenge"] and record["outcome"] == "blocked":
-                continue
+        if record["outcome"] not in ("passed", "blocked"):
             lines.append(failure(record, number))
+    if blocked:
+        points = sum(one["max"] for one in blocked if not one["challenge"])
+        lines.append(
+            f"{mark('blocked')} {f'0/{points}':>5}   not tried, because they stand on what failed: "
+            + ", ".join(one["name"] for one in blocked)
+        )
     return "\n".join(lines)
 
 
