@@ -1,9 +1,8 @@
 """Running the harness on submissions, several at a time.
 
-One process without threads: each harness is a process of its own, in a session
-of its own, and is waited for through its pidfd (pidfd_open(2)).  If this process
-is killed, the kernel kills them (PR_SET_PDEATHSIG, prctl(2): it goes by the
-thread that forked, and there is only this one).
+There are no threads.  Each harness is a process in a session of its own, waited
+for through its pidfd (pidfd_open(2)).  If this process is killed, the kernel
+kills them: PR_SET_PDEATHSIG goes by the thread that forked, and there is one.
 """
 
 import ctypes
@@ -99,11 +98,15 @@ def _start(run: Path, entry: dict, inner_jobs: int, scratch: Path) -> Job:
     return Job(entry, process, pidfd, target, said, temporary, time.monotonic())
 
 
-def _end(job: Job) -> None:
-    """End a harness; what its checks have started ends with it."""
+def _kill(job: Job) -> None:
+    """End a harness, if it has not ended; what its checks have started ends with it."""
     if job.process.poll() is None:
         os.killpg(job.process.pid, signal.SIGKILL)
         job.process.wait()
+
+
+def _end(job: Job) -> None:
+    _kill(job)
     os.close(job.pidfd)
     shutil.rmtree(job.temporary, ignore_errors=True)
 
@@ -130,9 +133,7 @@ def run_all(run: Path, entries: list[dict], jobs: int, scratch: Path) -> Iterato
                 running[job.pidfd] = job
             for pidfd in _wait(running):
                 job = running[pidfd]
-                if job.process.poll() is None:
-                    os.killpg(job.process.pid, signal.SIGKILL)
-                    job.process.wait()
+                _kill(job)
                 yield job
                 _end(running.pop(pidfd))
                 job.result.unlink(missing_ok=True)

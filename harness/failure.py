@@ -24,6 +24,14 @@ class Tape:
         self.steps.append(step)
         return step
 
+    def fold(self, since: int, verb: str, text: str, saw: str = "") -> Step:
+        """Put one step in the place of all from ``steps[since]`` on.
+
+        For what went well and is long: a failure then shows what matters.
+        """
+        del self.steps[since:]
+        return self.add(verb, text, saw)
+
 
 class Failure(Exception):
     """The program broke the promise of a check.

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import textwrap
 
 _MARK = {
     "passed": "PASS",
@@ -97,10 +98,10 @@ def program(entry: dict, found: dict, checks: list[dict]) -> str:
             lines.append(failure(record, number))
     if blocked:
         points = sum(one["max"] for one in blocked if not one["challenge"])
-        lines.append(
-            f"{mark('blocked')} {f'0/{points}':>5}   not tried, because they stand on what failed: "
-            + ", ".join(one["name"] for one in blocked)
-        )
+        names = ", ".join(one["name"] for one in blocked)
+        told = f"not tried, because they stand on what failed: {names}"
+        head = f"{mark('blocked')} {f'0/{points}':>5}   "
+        lines.append(head + textwrap.fill(told, 76, subsequent_indent=" " * 13))
     return "\n".join(lines)
 
 

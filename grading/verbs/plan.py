@@ -26,7 +26,7 @@ def plan(submissions: Path, run: Path, numbers: list[str]) -> list[dict]:
     if not names:
         raise labs.Unknown(f"{submissions} is empty: put a folder for each submission there.")
     if run.resolve().is_relative_to(submissions.resolve()):
-        raise labs.Unknown(f"{run} lies in {submissions} and would be graded too: put it elsewhere.")
+        raise labs.Unknown(f"{run} lies in {submissions}, as a submission would: put it elsewhere.")
     wanted = _labs(submissions, names, numbers)
     _prepare(run)
     checks = manifest.checks_digest(wanted)

@@ -203,6 +203,7 @@ class Sleeper:
         self._tape = tape
         self._name = name
         self._path = path
+        self._pids = pids
         self.pid = pids[0]
 
     def let_go(self, text: bytes = b"") -> None:
@@ -216,6 +217,13 @@ class Sleeper:
             fail(f"{self._name} running", "it has gone", "somebody killed the command")
         os.write(fd, text)
         os.close(fd)
+
+    def wait_end(self, server) -> None:
+        """Wait until they have ended, as zombies or reaped."""
+        server.until(
+            lambda: all(proc.state(pid) in ("Z", "X", "") for pid in self._pids),
+            f"the end of {self._name}",
+        )
 
 
 def require_no_timer(server, tasks) -> None:
@@ -648,9 +656,7 @@ def test_interrupted(program):
     server.wait_accepting()
     first.let_go()
     with explained(server, why):
-        server.until(
-            lambda: not server.others() or server.end_status, "the end of the command of client 1"
-        )
+        first.wait_end(server)
         server.wait_accepting()
         client = server.connect()
         second = gate.take(server, "the command of client 2", why=why)
@@ -967,7 +973,7 @@ def test_reaped_at_once(program):
     text = word(program).encode()
     command.let_go(text)
     client.expect(text)
-    server.until(lambda: not server.others(), "the end of the command")
+    command.wait_end(server)
     server.wait_quiet()
     zombies = server.zombies()
     program.stage.tape.add("look", "at the children", f"{len(zombies)} zombies")
@@ -1002,7 +1008,7 @@ def test_reaps_all(program):
     server.wait_accepting()
     server.freeze()
     commands.let_go()
-    server.until(lambda: not server.others(), "the end of twenty commands")
+    commands.wait_end(server)
     server.thaw()
     server.wait_accepting()
     server.wait_quiet()
@@ -1069,9 +1075,7 @@ def test_sleeps(program):
         require_no_timer(server, tasks)
         if command is not None:
             command.let_go()
-            server.until(
-                lambda pid=command.pid: proc.state(pid) in ("Z", "X", ""), "the end of a command"
-            )
+            command.wait_end(server)
 
 
 # -- challenge: -m N --------------------------------------------------------------
@@ -1186,7 +1190,7 @@ def test_limit_together(program):
         require_running(gate, server, 3)
         server.freeze()
         commands.let_go()
-        server.until(lambda: not server.others(), "the end of these commands")
+        commands.wait_end(server)
         server.thaw()
         if count:
             commands = gate.take(server, f"{count} commands", count, LIMIT_LOST)
@@ -1235,7 +1239,7 @@ def test_limit_race(program):
     place = f"at the entry of {kept[0].call}" if kept else "where it waits"
     program.stage.tape.add("hold", f"{server.name} {place}")
     command.let_go()
-    server.until(lambda: not server.others(), "the end of the command of client 1")
+    command.wait_end(server)
     if kept:
         kept[0].interrupt()
     why = (

@@ -171,11 +171,11 @@ run(char *words[], const char *cmd, int lfd, int fd)
 }
 
 /*
- * Run the command for every client of the listening socket LFD, for ever.  Let
- * reap() handle SIGCHLD.  Complain if accept fails, unless that was by a
- * signal, and if fork does.  While MAX commands run, take no client, but sleep
- * until one of them ends; and SIGCHLD must not slip in between the look at
- * "running" and the sleep, nor while "running" is counted up.
+ * Run the command for every client of the listening socket LFD, for ever.
+ * Complain if accept fails, unless that was by a signal, and if fork does.
+ * With a limit let reap() handle SIGCHLD, and while MAX commands run, take no
+ * client, but sleep until one of them ends.  Without one leave the children to
+ * the kernel.
  */
 static _Noreturn void
 serve_all(int lfd, char *words[], const char *cmd, int max)

@@ -187,7 +187,7 @@ serve_all(int lfd, char *words[], const char *cmd, int max)
 	sigemptyset(&chld);
 	sigaddset(&chld, SIGCHLD);
 	check(sigaction(SIGCHLD, &sa, NULL), "sigaction");
-	/* The client may have gone between poll and accept: do not wait. */
+	/* The client may have gone between pselect and accept: do not wait. */
 	check(fcntl(lfd, F_SETFL, O_NONBLOCK), "fcntl");
 	sigprocmask(SIG_SETMASK, &chld, NULL);
 	for (;;) {

@@ -184,9 +184,9 @@ start(char *words[], int lfd, int fd)
 /*
  * Run the command for every client of the listening socket LFD, for ever.  Let
  * reap() handle SIGCHLD.  Complain if accept fails, unless that was by a
- * signal, and if fork does.  While MAX commands run, take no client, but sleep
- * until one of them ends; and SIGCHLD must not slip in between the look at
- * "running" and the sleep, nor while "running" is counted up.
+ * signal, and if no process can be made; if it is the command that cannot be
+ * run, tell the client.  While MAX commands run, take no client, but sleep
+ * until one of them ends; SIGCHLD comes only then and during accept.
  */
 static _Noreturn void
 serve_all(int lfd, char *words[], const char *cmd, int max)

@@ -1,0 +1,90 @@
+"""Bad input is one sentence on stderr and exit status 2, never a traceback."""
+
+import pytest
+
+from grading import manifest
+from grading.__main__ import main
+from grading.tests.helper import verb
+
+
+@pytest.fixture
+def handed_in(tmp_path):
+    """A folder of submissions with one in it."""
+    (tmp_path / "class" / "anna").mkdir(parents=True)
+    return tmp_path / "class"
+
+
+def _sentence(capsys, *argv) -> str:
+    """Run a verb that must refuse its input; return what it says."""
+    assert main([str(one) for one in argv]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.count("\n") == 1 and "Traceback" not in err
+    return err
+
+
+@pytest.mark.parametrize(
+    "argv, words",
+    [
+        ([], "usage: python3 -m grading {collect|demo|example|grade|missing|plan|status|work}"),
+        (["regrade"], "usage:"),
+        (["plan"], "plan SUBMISSIONS RUN"),
+        (["grade", "", ""], "make grade SUBMISSIONS=folder RUN=folder"),
+        (["work"], "work RUN [I/N] [-j J]"),
+        (["work", "/nowhere"], "/nowhere holds no planned run"),
+        (["work", "/nowhere", "-j", "many"], "'many' is no number of jobs"),
+        (["work", "/nowhere", "-j"], "'' is no number of jobs"),
+        (["work", "/nowhere", "2/2"], "'2/2' is no shard"),
+        (["work", "/nowhere", "one/two"], "'one/two' is no shard"),
+        (["status", "/nowhere"], "holds no planned run"),
+        (["missing", "/nowhere"], "holds no planned run"),
+        (["collect", "/nowhere"], "holds no planned run"),
+        (["demo", "now"], "Usage: python3 -m grading demo"),
+        (["plan", "/nowhere", "/tmp/run"], "/nowhere is no folder to read: No such file"),
+    ],
+)
+def test_arguments(capsys, argv, words):
+    """What is wrong with the command line is said."""
+    assert words in _sentence(capsys, *argv)
+
+
+def test_empty_folder(tmp_path, capsys):
+    """A folder without submissions."""
+    (tmp_path / "class").mkdir()
+    assert "is empty" in _sentence(capsys, "grade", tmp_path / "class", tmp_path / "run")
+
+
+def test_unknown_lab(handed_in, tmp_path, capsys):
+    """A lab that there is not."""
+    assert "There is no lab 77." in _sentence(capsys, "grade", handed_in, tmp_path / "run", "77")
+
+
+def test_run_that_can_not_be_written(handed_in, tmp_path, capsys):
+    """RUN is a file, or lies where nobody can write."""
+    (tmp_path / "run").write_text("")
+    assert "can't be written" in _sentence(capsys, "plan", handed_in, tmp_path / "run", "03")
+    assert "can't be written" in _sentence(capsys, "plan", handed_in, "/proc/run", "03")
+
+
+def test_run_among_the_submissions(handed_in, capsys):
+    """RUN would be graded as a submission."""
+    assert "put it elsewhere" in _sentence(capsys, "plan", handed_in, handed_in / "run", "03")
+
+
+def test_example_in_a_folder_that_is_in_use(handed_in, capsys):
+    """The example class overwrites nothing."""
+    assert "is not empty" in _sentence(capsys, "example", handed_in)
+
+
+def test_broken_manifest(tmp_path, capsys):
+    """A manifest that is none."""
+    (tmp_path / "manifest.jsonl").write_text("{")
+    assert "holds no planned run" in _sentence(capsys, "status", tmp_path)
+
+
+def test_only_bad_submissions(tmp_path, build):
+    """Nothing can be graded: said, listed, no grade, exit status 1."""
+    (tmp_path / "class" / "a b").mkdir(parents=True)
+    done = verb(build, "grade", tmp_path / "class", tmp_path / "run", "03")
+    assert done.returncode == 1
+    assert "a b: an id has letters" in done.stderr
+    assert manifest.gradable(manifest.read(tmp_path / "run")) == []

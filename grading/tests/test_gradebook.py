@@ -1,0 +1,148 @@
+"""The gradebook: formulas, terminals, and what stands out."""
+
+import csv
+
+import pytest
+
+from grading import gradebook, notes, results
+
+ENTRY = {
+    "id": "anna",
+    "labs": ["03-stream-server"],
+    "files": ["03-stream-server/incsrv.c"],
+    "missing": {},
+    "refused": {},
+    "ignored": [],
+    "pristine": [],
+    "checks": "c",
+    "key": "k",
+}
+
+
+def _document(**changes) -> dict:
+    """Return a result with one check, changed."""
+    check = {"program": "incsrv", "outcome": "failed", "got": "", "why": "", "steps": [], "max": 4}
+    program = {"name": "incsrv", "points": 0, "max": 4, "build": {"ok": True, "text": ""}}
+    lab = {"name": "03-stream-server", "points": 0, "max": 4, "challenge": {"points": 0, "max": 0}}
+    lab |= {"programs": [program], "checks": [{**check, "challenge": False, **changes}]}
+    return {"schema": "socklab/result/1", "state": "complete", "labs": [lab]}
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1"])
+def test_formulas_are_harmless(cell):
+    """No cell begins with what makes a spreadsheet calculate."""
+    assert gradebook.harmless(cell)[0] not in "=+-@\t\r "
+
+
+def test_hostile_names_in_the_csv(tmp_path):
+    """Names come back as one cell each, in one row each."""
+    names = ["=HYPERLINK(1)", 'a","b', "two\nlines", "\033[2J", "@x;y"]
+    rows = [gradebook.row({"id": name, "error": "rename it"}, None, "") for name in names]
+    gradebook.write(tmp_path, rows)
+    with open(gradebook.path(tmp_path), encoding="utf-8", newline="") as file:
+        found = list(csv.DictReader(file))
+    assert [row["state"] for row in found] == ["refused"] * 5
+    assert [row["points"] for row in found] == [""] * 5
+    assert found[0]["id"] == "'=HYPERLINK(1)"
+    assert found[3]["id"] == "\\x1b[2J"
+
+
+def test_table_is_harmless_and_narrow():
+    """Neither names nor notes get control characters or long lines into the terminal."""
+    rows = [gradebook.row({"id": "\033]0;x\007" + "y" * 90, "error": "z " * 90}, None, "")]
+    lines = gradebook.table(rows)
+    assert all(len(line) <= 80 and line.isprintable() for line in lines)
+
+
+def test_no_grade_is_no_zero():
+    """Whoever is not graded has no points, and the note says why."""
+    assert gradebook.row(ENTRY, None, "")["points"] == ""
+    broken = gradebook.row(ENTRY, None, "the harness ended with status 3")
+    assert (broken["state"], broken["note"]) == ("error", "the harness ended with status 3")
+
+
+@pytest.mark.parametrize(
+    "changes, note",
+    [
+        ({"got": "incsrv was killed by SIGSEGV"}, "crashes: incsrv"),
+        ({"got": "incsrv exited with status 99"}, "crashes: incsrv"),
+        (
+            {"steps": [{"verb": "wait", "text": "", "saw": "was killed by SIGABRT"}]},
+            "crashes: incsrv",
+        ),
+        (
+            {"got": "incsrv exited with status 0; its child asleep in accept(3)"},
+            "left a process behind: incsrv",
+        ),
+        ({"got": "a program that keeps the CPU busy (1.0 s of ...)"}, "busy loop: incsrv"),
+        ({"got": "incsrv asleep in read(4)"}, "waits for ever: incsrv"),
+        ({"got": "more than 32 MB on stdout"}, "prints without end: incsrv"),
+        ({"outcome": "unavailable", "why": "ptrace is refused"}, "4 points not checked here: "),
+    ],
+)
+def test_what_stands_out(changes, note):
+    """The harness's words become words for the gradebook."""
+    assert "; ".join(notes.notes(ENTRY, _document(**changes))).startswith(note)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"got": '"incsrv was killed by SIGSEGV"'},
+        {"got": r'"a\" exited with status 99; its child lives"'},
+        {"stderr": "keeps the CPU busy"},
+        {"steps": [{"verb": "look", "text": "", "saw": "was killed by SIGSEGV"}]},
+        {"got": "incsrv was killed by SIGSEGV", "outcome": "passed"},
+    ],
+)
+def test_a_program_can_not_write_its_note(changes):
+    """What a program prints, quoted in a result, makes no note."""
+    assert notes.notes(ENTRY, _document(**changes)) == []
+
+
+@pytest.mark.parametrize(
+    "files, missing, pristine, note",
+    [
+        ([], ["a.c", "b.c"], [], "nothing handed in"),
+        (["x.c"], ["a.c"], [], "a.c is missing"),
+        (["x.c"], ["a.c", "b.c", "c.c"], [], "3 files missing"),
+        (["x.c", "y.c"], [], ["x.c", "y.c"], "skeleton"),
+        (["x.c", "y.c"], [], ["y.c"], "still skeleton: y"),
+    ],
+)
+def test_what_was_handed_in(files, missing, pristine, note):
+    """Files that are missing or untouched are named."""
+    gone = {name: f"{name} is missing" for name in missing}
+    entry = {**ENTRY, "files": files, "missing": gone, "pristine": pristine}
+    assert notes.notes(entry, None) == [note]
+
+
+@pytest.mark.parametrize(
+    "status, changes",
+    [
+        (3, {}),
+        (2, {}),
+        (-9, {}),
+        (1, {"state": "running"}),
+        (1, {"schema": "another"}),
+        (0, {"labs": []}),
+        (1, _document(outcome="error")),
+        (1, _document(outcome="not run")),
+    ],
+)
+def test_what_is_no_grade(tmp_path, status, changes):
+    """An unfinished, broken or foreign result is trouble, never a grade."""
+    file = tmp_path / "anna.result"
+    results.result.write({**_document(), **changes}, file)
+    with pytest.raises(results.Trouble):
+        results.accept(file, status, ENTRY)
+
+
+def test_what_is_a_grade(tmp_path):
+    """A complete result is accepted as it is."""
+    file = tmp_path / "anna.result"
+    results.result.write(_document(), file)
+    assert results.accept(file, 1, ENTRY) == _document()
+    file.write_text("[]")
+    with pytest.raises(results.Trouble):
+        results.accept(file, 1, ENTRY)
