@@ -12,12 +12,12 @@ _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 # What the harness says it got, and what that is called here.
 _GOT = (
     (r"exited with status 99|was killed by SIG(SEGV|ABRT|BUS|FPE|ILL)\b", "crashes"),
-    (r"(exited|was killed)[^;]*; its child (?!a zombie)", "left a process behind"),
+    (r"^[a-z0-9]+ exited with status 0; its child (?!a zombie)", "left a process behind"),
     (r"keeps the CPU busy", "busy loop"),
     (r"MB on std(out|err)$", "prints without end"),
     (r"processes, and more all the time", "forks without end"),
     (r"has made itself unobservable", "hides from the checks"),
-    (r"^[a-z0-9]+ asleep in ", "waits for ever"),
+    (r"^[a-z0-9]+ asleep in (read|recv)", "waits for ever"),
 )
 # The same for its diagnosis.
 _WHY = ((r"^the line is printed, but not flushed", "not flushed"),)

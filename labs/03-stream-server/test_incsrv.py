@@ -616,7 +616,7 @@ def test_restart(program):
     client = first.connect()
     ask(program, client)
     first.wait_reading()
-    first.signal(signal.SIGTERM)
+    first.signal(signal.SIGKILL)
     first.wait_end()
     client.expect_end()
     client.close()

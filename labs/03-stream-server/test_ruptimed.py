@@ -249,15 +249,14 @@ def require_nothing_left(server, before: set[int], why: str) -> None:
     """
     server.wait_accepting()
     server.wait_quiet()
-    zombies, others = server.zombies(), server.others()
-    after = server.descriptors()
+    require_no_zombie(server, why)
+    others, after = server.others(), server.descriptors()
     server.stage.tape.add(
         "look",
         f"at what {server.name} has left",
-        f"{len(after)} descriptors, {len(others)} processes, {len(zombies)} zombies",
+        f"{len(after)} descriptors, {len(others)} processes",
     )
     require(not others, "no process but the server", f"{len(others)} more", why)
-    require_no_zombie(server, zombies, why)
     new = [f"{fd} ({after[fd]})" for fd in sorted(set(after) - before)]
     if len(new) > 3:
         new = [*new[:3], "..."]
@@ -270,10 +269,16 @@ def require_nothing_left(server, before: set[int], why: str) -> None:
     )
 
 
-def require_no_zombie(server, zombies, why: str) -> None:
-    """Require that every child that has ended was reaped."""
-    count = f"{len(zombies)} zombie{'s' * (len(zombies) != 1)} under pid {server.pid}"
-    require(not zombies, "no child left that has ended", count, why)
+def require_no_zombie(server, why: str) -> None:
+    """Require that every child that has ended is reaped, and nobody asks for it."""
+    step = server.stage.tape.add("look", "at the children that have ended", "all reaped")
+    due = "no child left that has ended"
+    try:
+        server.until(lambda: not server.zombies(), due)
+    except Failure as failure:
+        count = len(server.zombies())
+        step.saw = f"{count} zombie{'s' * (count != 1)}"
+        fail(due, f"{step.saw} under pid {server.pid}; {failure.got}", why)
 
 
 # -- contract ---------------------------------------------------------------------
@@ -974,12 +979,8 @@ def test_reaped_at_once(program):
     command.let_go(text)
     client.expect(text)
     command.wait_end(server)
-    server.wait_quiet()
-    zombies = server.zombies()
-    program.stage.tape.add("look", "at the children", f"{len(zombies)} zombies")
     require_no_zombie(
         server,
-        zombies,
         "the child has ended, the server sleeps on and nobody reaps it: SIGCHLD comes at that "
         "moment, and its handler is the place for waitpid",
     )
@@ -1010,13 +1011,8 @@ def test_reaps_all(program):
     commands.let_go()
     commands.wait_end(server)
     server.thaw()
-    server.wait_accepting()
-    server.wait_quiet()
-    zombies = server.zombies()
-    program.stage.tape.add("look", "at the children", f"{len(zombies)} zombies")
     require_no_zombie(
         server,
-        zombies,
         "twenty SIGCHLD became one: the handler must call waitpid in a loop until there is "
         "nothing left to reap",
     )

@@ -273,7 +273,7 @@ main(int argc, char *argv[])
 		fd = check(open("/dev/null", O_RDWR), "/dev/null");
 	while (fd <= STDERR_FILENO);
 	close(fd);
-	/* If SIGCHLD were ignored, as we may have been started, no wait works. */
+	/* We may have been started with SIGCHLD ignored: then no wait works. */
 	signal(SIGCHLD, SIG_DFL);
 	if (max < INT_MAX) {
 		check(pipe(done), "pipe");
