@@ -6,6 +6,8 @@
     missing RUN                     the ids of the others
     collect RUN                     RUN/gradebook.csv, RUN/reports/, and a table
     grade SUBMISSIONS RUN [LAB...]  plan, work and collect
+    example DIR                     makes the example class; see sample.py
+    demo                            grades it
 
 There are no locks and no claims.  A result is valid if its key is the one in
 the manifest, so each of these may be stopped, killed and said again: what is
@@ -16,4 +18,5 @@ graded stays.  Two workers on one submission cost time and write the same file.
     RUN/results/ID.json     a grade: the harness's document, see results.py
     RUN/results/ID.error    the grader broke; the next work tries again
     RUN/build/              compiled programs; may be deleted at any time
+    RUN/reports/ID.txt      what a student would read, made by collect
 """

@@ -14,6 +14,7 @@ One JSON object on each line, sorted by id:
     error     why the submission can't be graded at all; then there is no key
 """
 
+import functools
 import hashlib
 import json
 import os
@@ -72,6 +73,7 @@ def entry(name: str, wanted: list[Lab], checks: str, taken) -> dict:
     }
 
 
+@functools.cache
 def _skeleton(name: str) -> bytes:
     """Return the skeleton of ``NN-name/file.c``, empty when it isn't known."""
     try:

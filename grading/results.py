@@ -79,10 +79,13 @@ def accept(path: Path, status: int, entry: dict) -> dict:
         document = result.read(path)
         outcomes = {one["outcome"] for lab in document["labs"] for one in lab["checks"]}
         names = [lab["name"] for lab in document["labs"]]
+        compiler = document["machine"]["compiler"]
     except (OSError, ValueError, KeyError, TypeError):
         raise Trouble("the harness left no valid result") from None
     if document.get("schema") != result.SCHEMA or document.get("state") != "complete":
         raise Trouble("the result is not complete")
+    if not compiler:
+        raise Trouble("there is no working compiler")
     if names != entry["labs"] or not outcomes or outcomes & {"error", "not run"}:
         raise Trouble("the result lacks checks that should have run")
     return document

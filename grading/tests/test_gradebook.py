@@ -4,28 +4,8 @@ import csv
 
 import pytest
 
-from grading import gradebook, notes, results
-
-ENTRY = {
-    "id": "anna",
-    "labs": ["03-stream-server"],
-    "files": ["03-stream-server/incsrv.c"],
-    "missing": {},
-    "refused": {},
-    "ignored": [],
-    "pristine": [],
-    "checks": "c",
-    "key": "k",
-}
-
-
-def _document(**changes) -> dict:
-    """Return a result with one check, changed."""
-    check = {"program": "incsrv", "outcome": "failed", "got": "", "why": "", "steps": [], "max": 4}
-    program = {"name": "incsrv", "points": 0, "max": 4, "build": {"ok": True, "text": ""}}
-    lab = {"name": "03-stream-server", "points": 0, "max": 4, "challenge": {"points": 0, "max": 0}}
-    lab |= {"programs": [program], "checks": [{**check, "challenge": False, **changes}]}
-    return {"schema": "socklab/result/1", "state": "complete", "labs": [lab]}
+from grading import gradebook, notes
+from grading.tests.made_up import ENTRY, document
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1"])
@@ -61,6 +41,16 @@ def test_no_grade_is_no_zero():
     assert (broken["state"], broken["note"]) == ("error", "the harness ended with status 3")
 
 
+def test_two_labs():
+    """With more than one lab, columns say which; what can't be checked makes it incomplete."""
+    first, second = document(), document(outcome="unavailable", why="ptrace is refused")
+    second["labs"][0]["name"] = "04-datagram"
+    both = {**first, "labs": first["labs"] + second["labs"]}
+    row = gradebook.row(ENTRY, both, "")
+    assert row["programs"] == {"03/incsrv": 0, "04/incsrv": 0}
+    assert (row["max"], row["state"]) == (8, "incomplete")
+
+
 @pytest.mark.parametrize(
     "changes, note",
     [
@@ -82,7 +72,7 @@ def test_no_grade_is_no_zero():
 )
 def test_what_stands_out(changes, note):
     """The harness's words become words for the gradebook."""
-    assert "; ".join(notes.notes(ENTRY, _document(**changes))).startswith(note)
+    assert "; ".join(notes.notes(ENTRY, document(**changes))).startswith(note)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +87,7 @@ def test_what_stands_out(changes, note):
 )
 def test_a_program_can_not_write_its_note(changes):
     """What a program prints, quoted in a result, makes no note."""
-    assert notes.notes(ENTRY, _document(**changes)) == []
+    assert notes.notes(ENTRY, document(**changes)) == []
 
 
 @pytest.mark.parametrize(
@@ -115,34 +105,3 @@ def test_what_was_handed_in(files, missing, pristine, note):
     gone = {name: f"{name} is missing" for name in missing}
     entry = {**ENTRY, "files": files, "missing": gone, "pristine": pristine}
     assert notes.notes(entry, None) == [note]
-
-
-@pytest.mark.parametrize(
-    "status, changes",
-    [
-        (3, {}),
-        (2, {}),
-        (-9, {}),
-        (1, {"state": "running"}),
-        (1, {"schema": "another"}),
-        (0, {"labs": []}),
-        (1, _document(outcome="error")),
-        (1, _document(outcome="not run")),
-    ],
-)
-def test_what_is_no_grade(tmp_path, status, changes):
-    """An unfinished, broken or foreign result is trouble, never a grade."""
-    file = tmp_path / "anna.result"
-    results.result.write({**_document(), **changes}, file)
-    with pytest.raises(results.Trouble):
-        results.accept(file, status, ENTRY)
-
-
-def test_what_is_a_grade(tmp_path):
-    """A complete result is accepted as it is."""
-    file = tmp_path / "anna.result"
-    results.result.write(_document(), file)
-    assert results.accept(file, 1, ENTRY) == _document()
-    file.write_text("[]")
-    with pytest.raises(results.Trouble):
-        results.accept(file, 1, ENTRY)

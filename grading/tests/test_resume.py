@@ -43,7 +43,8 @@ def test_nothing_temporary_is_left(graded):
 def test_finished_run_does_nothing(graded, build):
     """status and missing say that all is done; work has nothing to do."""
     before = inodes(graded.run)
-    assert verb(build, "status", graded.run).stdout == "9 of 9 graded, 0 to do, 0 can't be graded\n"
+    status = verb(build, "status", graded.run)
+    assert status.stdout == "9 of 9 graded, 0 to do, 0 can't be graded\n"
     missing = verb(build, "missing", graded.run)
     assert (missing.returncode, missing.stdout) == (0, "")
     work = verb(build, "work", graded.run)
