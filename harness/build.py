@@ -179,6 +179,9 @@ def build(lab: Lab, program: str, kind: str = "check") -> Built:
         lab: the lab with its sources.
         program: the name of a program, without ``.c``.
         kind: check, plain or shim.
+
+    Raises:
+        Broken: the compiler is broken or was killed; nobody's program is to blame.
     """
     try:
         files = sources(lab, program)
@@ -232,6 +235,8 @@ def _compile(files, flags, binary: Path, said: Path) -> None:
         text = _words(_call(command, where).replace(f"{where}/".encode(), b""))
         if (where / "program.out").exists():
             (where / "program.out").rename(binary)
+        elif not _accepted(list(flags)):
+            raise Broken(f"the compiler fails on an empty program too: {text.strip()[-200:]}")
         _write(said, text.encode())
     finally:
         shutil.rmtree(where, ignore_errors=True)

@@ -172,10 +172,18 @@ def around(expected: bytes, got: bytes) -> tuple[str, str]:
     )
 
 
-def fail_bytes(expected: bytes, got: bytes, where: str, why: str = "") -> None:
-    """Fail because ``got`` is not ``expected``; say how they differ."""
+def fail_bytes(expected: bytes, got: bytes, where: str, why: str = "", known: str = "") -> None:
+    """Fail because ``got`` is not ``expected``; say how they differ.
+
+    Args:
+        expected: what should have come.
+        got: what came.
+        where: in words.
+        why: the diagnosis where the difference itself tells nothing.
+        known: a diagnosis that is certain, such as a sanitizer's; it goes first.
+    """
     left, right = around(expected, got)
-    raise Failure(f"{left} {where}", right, difference(expected, got) or why)
+    raise Failure(f"{left} {where}", right, known or difference(expected, got) or why)
 
 
 def listening_elsewhere(sockets, address: str, port: int) -> str:

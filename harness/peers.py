@@ -135,7 +135,9 @@ class Peer:
             got = bytes(self.received)
             step.saw = diagnosis.show(got)
             if got and not expected.startswith(got):
-                diagnosis.fail_bytes(expected, got, f"for {self.name}", why)
+                diagnosis.fail_bytes(
+                    expected, got, f"for {self.name}", why, self.stage.diagnose(())
+                )
             raise Failure(
                 f"{diagnosis.show(expected)} for {self.name}",
                 f"{diagnosis.show(got)}; {failure.got}" if got else failure.got,
@@ -152,7 +154,7 @@ class Peer:
                     f"{diagnosis.show(got)}, then {self._end_words()}{more}",
                     known or why or diagnosis.difference(expected, got),
                 )
-            diagnosis.fail_bytes(expected, got, f"for {self.name}", why)
+            diagnosis.fail_bytes(expected, got, f"for {self.name}", why, self.stage.diagnose(()))
 
     def _program_ended(self) -> tuple[str, str]:
         """Say which program has ended, if one has, and explain that.
@@ -206,7 +208,7 @@ class Peer:
         end = self._end_words() or "and more"
         step.saw = end if not got else f"{diagnosis.show(got)}, {end}"
         if got != expected:
-            diagnosis.fail_bytes(expected, got, f"for {self.name}", why)
+            diagnosis.fail_bytes(expected, got, f"for {self.name}", why, self.stage.diagnose(()))
         if self.ended != "end of file":
             more, known = self._program_ended()
             raise Failure(
@@ -293,6 +295,7 @@ def connect(
     step = peer._note("connect", f"to {where}")
     error = peer.sock.connect_ex(target)
     if error in (errno.EINPROGRESS, errno.EAGAIN):
+
         def settled():
             nonlocal error
             if error == errno.EAGAIN:  # UNIX domain: the queue is full
@@ -314,9 +317,7 @@ def connect(
             ) from None
     if error:
         step.saw = os.strerror(error)
-        raise Failure(
-            f"{name} connected to {where}", os.strerror(error), stage.diagnose(())
-        )
+        raise Failure(f"{name} connected to {where}", os.strerror(error), stage.diagnose(()))
     step.saw = "connected"
     return peer
 

@@ -204,7 +204,9 @@ class Runner(Collector):
     def _native_tasks(self):
         """Yield the compilation of the harness's own parts."""
         for name, *flags in NATIVE:
-            yield workers.Task(name, lambda n=name, f=flags: str(build.native(n, *f)), lambda _: None)
+            yield workers.Task(
+                name, lambda n=name, f=flags: str(build.native(n, *f)), lambda _: None
+            )
 
     def _probe(self) -> None:
         """Find out what this machine can check, before a student's program runs."""
@@ -231,18 +233,6 @@ class Runner(Collector):
             and (unit.program is None or found.program == unit.program)
         ]
 
-    def _enter(self, unit: Unit) -> None:
-        """Give a unit its entry in the document, and decide what can't run."""
-        unit.entry = result.new_lab(unit.label, list(unit.records.values()))
-        self.document["labs"].append(unit.entry)
-        for found, _item in self._checks(unit):
-            lacking = [probe for probe in (*ALWAYS, *found.needs) if probe in self._lacks]
-            if lacking:
-                record = unit.records[found.program, found.name]
-                record["outcome"] = "unavailable"
-                record["why"] = self._lacks[lacking[0]]
-        result.add_up(unit.entry)
-
     def _save(self) -> None:
         if self.target is not None:
             result.write(self.document, self.target)
@@ -258,33 +248,33 @@ class Runner(Collector):
                 yield self._check_task(unit, found, item)
 
     def _build_task(self, unit: Unit, program: str, kind: str) -> workers.Task:
-        def work():
-            built = build.build(unit.lab, program, kind)
-            return {**asdict(built), "path": str(built.path) if built.path else None}
-
         key = ("build", program, kind)
 
+        def work():
+            try:
+                built = build.build(unit.lab, program, kind)
+            except Broken as problem:
+                return {"broken": str(problem)}
+            return {**asdict(built), "path": str(built.path) if built.path else None}
+
         def done(answer):
+            answer = answer or {"broken": "the compiler's process died"}
             unit.tries[key] = unit.tries.get(key, 0) + 1
-            if answer is None and unit.tries[key] == 1:
+            if "broken" in answer and unit.tries[key] == 1:
                 self._queue.append(self._build_task(unit, program, kind))
                 return
-            lost = {
-                "program": program,
-                "kind": kind,
-                "path": None,
-                "text": "the compiler was killed",
-            }
-            built = build.Built(**(answer or lost))
+            if "broken" in answer:
+                built = build.Built(program, kind, None, "")
+                verdict = {"outcome": "error", "why": answer["broken"]}
+            else:
+                built = build.Built(**answer)
+                verdict = {"outcome": "blocked", "why": "there is no program to run"}
             unit.built[program, kind] = built
             row = next(one for one in unit.entry["programs"] if one["name"] == program)
             row["build"] = {"ok": built.ok, "text": built.text}
-            outcome, why = ("blocked", "there is no program to run")
-            if answer is None:
-                outcome, why = ("error", "the compiler was killed, twice")
             for (name, _check), record in unit.records.items():
                 if not built.ok and name == program and record["outcome"] == "not run":
-                    record.update(outcome=outcome, why=why)
+                    record.update(verdict)
             self._finish(unit)
 
         return workers.Task(f"build {program}", work, done)

@@ -137,16 +137,16 @@ class Process:
 
     def may_have_timer(self) -> bool:
         """Whether an alarm that can't be seen may still wake the program."""
-        return any(
-            signal.SIGALRM in proc.signals(pid, "SigCgt") for pid in self.tree()
-        )
+        return any(signal.SIGALRM in proc.signals(pid, "SigCgt") for pid in self.tree())
 
     def check_output_limit(self, due: str) -> None:
         """Fail the check when the program prints without end."""
         for name, output in (("stdout", self._stdout), ("stderr", self._stderr)):
             if output is not None and output.total > OUTPUT_LIMIT:
                 self.end()
-                raise Failure(due, f"more than {OUTPUT_LIMIT >> 20} MB on {name}", "it prints for ever")
+                raise Failure(
+                    due, f"more than {OUTPUT_LIMIT >> 20} MB on {name}", "it prints for ever"
+                )
 
     def how_it_ended(self) -> str:
         """Return in words how the program ended; empty while it lives."""
@@ -244,17 +244,17 @@ class Process:
 
     def expect_stdout(self, expected: bytes) -> None:
         """Require that stdout holds exactly ``expected`` by now."""
-        got = self.stdout
-        self.stage.tape.add("look", "at stdout", diagnosis.show(got))
-        if got != expected:
-            diagnosis.fail_bytes(expected, got, "on stdout")
+        self._expect_output(expected, self.stdout, "stdout")
 
     def expect_stderr(self, expected: bytes) -> None:
         """Require that stderr holds exactly ``expected`` by now."""
-        got = self.stderr
-        self.stage.tape.add("look", "at stderr", diagnosis.show(got))
+        self._expect_output(expected, self.stderr, "stderr")
+
+    def _expect_output(self, expected: bytes, got: bytes, name: str) -> None:
+        self.stage.tape.add("look", f"at {name}", diagnosis.show(got))
         if got != expected:
-            diagnosis.fail_bytes(expected, got, "on stderr")
+            known = self.stage.diagnose(())
+            diagnosis.fail_bytes(expected, got, f"on {name}", known=known)
 
     def children(self) -> list[int]:
         """Return the children of the program itself, zombies included."""

@@ -110,6 +110,11 @@ class Stage:
             found = diagnosis.sanitizer(process.stderr)
             if found:
                 return found
+            if process.end_status is not None and process.others():
+                return (
+                    f"{process.name} ended and left a process behind that goes on: it must stay "
+                    "in the foreground, without daemon() or a fork and setsid of its own"
+                )
         return ""
 
     def close(self) -> None:
