@@ -6,6 +6,7 @@ document are made here.
 """
 
 import gc
+import tempfile
 import time
 import traceback
 from collections.abc import Collection
@@ -125,6 +126,7 @@ class Runner(Collector):
         self.document: dict = {}
         self._lacks: dict[str, str] = {}
         self._queue: list[workers.Task] = []
+        self._folder = ""
         self._stage: Stage | None = None
         self._program: Program | None = None
         self._raised: BaseException | None = None
@@ -152,7 +154,8 @@ class Runner(Collector):
         """Run one check in this forked process; return its part of the record."""
         began = time.monotonic()
         try:
-            self._stage = Stage(found.name, self.seed, "netns" not in self._lacks, self._lacks)
+            private = "netns" not in self._lacks
+            self._stage = Stage(found.name, self.seed, private, self._lacks, self._folder)
             self._program = Program(self._stage, built.program, str(built.path), built.kind)
             try:
                 runtestprotocol(item, log=False, nextitem=None)
@@ -176,6 +179,15 @@ class Runner(Collector):
         # forked children shall share our memory, not copy it to collect garbage
         gc.collect()
         gc.freeze()
+        # one folder for all, so that nothing stays even if a check is killed
+        with tempfile.TemporaryDirectory(prefix="sl-", ignore_cleanup_errors=True) as folder:
+            self._folder = folder
+            self._run_all()
+        self.document["state"] = "complete"
+        self._save()
+        return True
+
+    def _run_all(self) -> None:
         self._queue.extend(self._native_tasks())
         for unit in self.units:
             self._queue.extend(self._build_tasks(unit))
@@ -184,9 +196,6 @@ class Runner(Collector):
         for unit in self.units:
             self._queue.extend(self._check_tasks(unit))
         workers.run(self._queue, self.jobs)
-        self.document["state"] = "complete"
-        self._save()
-        return True
 
     def _prepare(self) -> None:
         """Make the document, in which nothing is decided yet."""

@@ -136,6 +136,6 @@ def verdict(one: Mutant, entry: dict) -> str:
         others = [r["name"] for r in entry["checks"] if r["outcome"] == "failed"]
         more = f"; caught instead by {', '.join(others)}" if others else ""
         return f"{one.caught_by} {record['outcome']}{more}: {record['why']}"
-    if one.says not in text:
+    if one.says not in " ".join(text.split()):
         return f"the report does not say {one.says!r}:\n{text}"
     return ""

@@ -14,6 +14,8 @@ _MARK = {
 }
 _COLOUR = {"passed": "32", "failed": "31", "error": "35", "unavailable": "33"}
 _INDENT = " " * 9
+# Columns of a diagnosis, beyond its indent.
+_WIDTH = 78
 # Lines of a program's own stderr and of the compiler that a report shows.
 _LINES = 12
 
@@ -69,7 +71,8 @@ def failure(record: dict, number: str) -> str:
         lines.append(f"{_INDENT}The checker itself broke here; this is not your mistake.")
         lines += _block(record["why"].strip().split("\n")[-1], _INDENT)
     elif record["why"]:
-        lines += _block(record["why"], f"{_INDENT}why:     ", f"{_INDENT}         ")
+        why = textwrap.fill(record["why"], _WIDTH)
+        lines += _block(why, f"{_INDENT}why:     ", f"{_INDENT}         ")
     if record["stderr"]:
         lines += _block(record["stderr"], f"{_INDENT}stderr:  ", f"{_INDENT}         ")
     lines.append(f"{_INDENT}next:    make hint-{number}   {record['repeat']}")

@@ -33,9 +33,10 @@ class Stage:
         private: whether to enter a network namespace of the check's own; else
             the check gets a loopback address of its own.
         lacks: the names of the probes that failed; see ``probes``.
+        parent: where to make the check's folder; by default the system's.
     """
 
-    def __init__(self, name: str, seed: str, private: bool, lacks=()):
+    def __init__(self, name: str, seed: str, private: bool, lacks=(), parent: str | None = None):
         self.name = name
         self.lacks = lacks
         self.tape = Tape()
@@ -52,7 +53,7 @@ class Stage:
         self._ports = port_numbers(self.random if private else random.Random())
         self.sockdiag = sockdiag.SockDiag()
         # Short, because the path of a UNIX socket has 107 bytes at most.
-        self.folder = tempfile.mkdtemp(prefix="sl-")
+        self.folder = tempfile.mkdtemp(prefix="sl-", dir=parent)
 
     def can(self, probe: str) -> bool:
         """Whether this machine offers something; the names are in ``probes``."""
