@@ -222,4 +222,3 @@ class Breakpoints:
             with contextlib.suppress(OSError):
                 os.close(self.listener.fd)
             self.listener = None
-

@@ -158,7 +158,7 @@ def _check_limits(processes, meter, due, rounds, look) -> None:
     if meter.used() > CPU_LIMIT * machine.scale():
         raise Failure(
             due,
-            f"a program that keeps the CPU busy ({meter.used():.1f} s of CPU time without getting on)",
+            f"a program that keeps the CPU busy ({meter.used():.1f} s of CPU time, and no progress)",
             "busy instead of asleep: a loop goes round without a call that waits, or one whose "
             "call fails or returns 0 each time",
         )
@@ -237,6 +237,5 @@ def describe(processes, tasks: tuple[Task, ...]) -> str:
     for word in words:
         if word not in counted:
             counted.append(word)
-    return "; ".join(
-        word if words.count(word) == 1 else f"{word} ({words.count(word)} times)" for word in counted
-    ) or "nothing running"
+    times = [f" ({words.count(word)} times)" if words.count(word) > 1 else "" for word in counted]
+    return "; ".join(map(str.__add__, counted, times)) or "nothing running"

@@ -22,7 +22,7 @@ def _committed(names: set[str]) -> dict[str, tuple[int, bytes]]:
     )
     if done.returncode:
         raise labs.Unknown(
-            "make handout packs what git has committed, and this is no git repository with a commit."
+            "make handout packs what git has committed, and here is no git repository."
         )
     files = {}
     with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
