@@ -1,10 +1,12 @@
 """What a sleeping thread waits for: call, descriptors, time limit."""
 
+import contextlib
 import math
+import socket
 import struct
 from dataclasses import dataclass
 
-from .kernel import proc, syscalls
+from .kernel import pidfd, proc, syscalls
 
 _FD_SETSIZE = 1024
 
@@ -119,3 +121,24 @@ def describe(pid: int, call: str, args: tuple[int, ...]) -> Blocked:
     if call == "restart_syscall":
         return Blocked(call, args, timeout=math.nan)
     return Blocked(call, args)
+
+
+def hidden_timeout(pid: int, blocked: Blocked) -> float | None:
+    """Return a time limit that stands not in the call but at its descriptors.
+
+    That is a timerfd among them, or SO_RCVTIMEO and SO_SNDTIMEO of a socket.
+    Whoever forbids pidfd_getfd hides the latter from us.
+    """
+    limits = [proc.timer_seconds(pid, fd) for fd in blocked.reads]
+    if blocked.call not in syscalls.MULTIPLEX:
+        limits += [_socket_timeout(pid, fd, socket.SO_RCVTIMEO) for fd in blocked.reads]
+        limits += [_socket_timeout(pid, fd, socket.SO_SNDTIMEO) for fd in blocked.writes]
+    return min((limit for limit in limits if limit), default=None)
+
+
+def _socket_timeout(pid: int, fd: int, option: int) -> float | None:
+    with contextlib.suppress(OSError), pidfd.borrow_socket(pid, fd) as sock:
+        data = sock.getsockopt(socket.SOL_SOCKET, option, 16)
+        seconds, micro = struct.unpack("=qq", data)
+        return seconds + micro / 1e6
+    return None

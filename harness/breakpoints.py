@@ -6,16 +6,23 @@ otherwise, ``hold`` waits until somebody is there and gives the check the say.
 """
 
 import contextlib
+import errno
+import math
 import os
 import socket
 import time
 
 from . import blocked as blocking
-from .kernel import notify, proc, syscalls
+from .kernel import notify, proc
 
 # ERESTARTNOINTR of the kernel: no program sees it, for a signal is waiting, and
 # after its handler the kernel makes the call again.
 _RESTART = 513
+
+# What some calls fail with when their time is over; all others return 0.
+_AFTER_THE_TIME = {"rt_sigtimedwait": errno.EAGAIN, "futex": errno.ETIMEDOUT}
+# Which argument of a multiplexing call points to its time limit.
+_TIMESPEC = {"select": 4, "pselect6": 4, "ppoll": 2, "epoll_pwait2": 3}
 
 
 class Held:
@@ -81,9 +88,10 @@ class Held:
     def cut(self, clock=None) -> float:
         """Cut a pause short, and advance the program's clocks by it.
 
-        For a pure pause (nanosleep, or a multiplexing call without
-        descriptors) the answer is what the kernel gives after the whole time;
-        a multiplexing call with descriptors is carried out with no time left.
+        A pause gets the answer that the kernel gives after the whole time.  A
+        multiplexing call with descriptors is carried out with no time left;
+        only poll and epoll_wait, whose time stands in a register, get the
+        answer that nothing was ready.  A call without a limit is let go.
 
         Args:
             clock: the program's Clock, where it has one.
@@ -91,31 +99,26 @@ class Held:
         Returns:
             The seconds that were asked for.
         """
-        asked = self.pause() or 0.0
+        asked = self.pause()
+        if asked is None or math.isnan(asked):
+            self.let_go()
+            return 0.0
         if self.call == "clock_nanosleep" and self.args[1] & 1:  # TIMER_ABSTIME
             now = time.clock_gettime(self.args[0]) + (clock.offset if clock else 0.0)
             asked = max(0.0, asked - now)
         if clock is not None:
             clock.advance(asked)
-        waits_for_nothing = self.call in syscalls.SLEEP or self._no_descriptors()
-        if waits_for_nothing:
-            self.answer(0)
-        elif self.call in syscalls.SELECT or self.call == "ppoll":
-            proc.poke(self.tid, self.args[4 if self.call in syscalls.SELECT else 2], bytes(16))
+        if self.call in _AFTER_THE_TIME:
+            self.fail(_AFTER_THE_TIME[self.call])
+        elif self.call in _TIMESPEC and not self.is_pause():
+            proc.poke(self.tid, self.args[_TIMESPEC[self.call]], bytes(16))
             self.let_go()
         else:
-            # poll has its time in a register: nothing ready means 0 events
-            for index in range(self.args[1]):
-                proc.poke(self.tid, self.args[0] + 8 * index + 6, b"\0\0")
+            if self.call == "poll":
+                for index in range(self.args[1]):
+                    proc.poke(self.tid, self.args[0] + 8 * index + 6, b"\0\0")
             self.answer(0)
         return asked
-
-    def _no_descriptors(self) -> bool:
-        if self.call in syscalls.POLL:
-            return self.args[1] == 0
-        if self.call in syscalls.SELECT:
-            return self.args[0] == 0
-        return False
 
 
 class Breakpoints:
@@ -125,6 +128,8 @@ class Breakpoints:
         self._process = process
         self.listener = notify.Listener(listener) if listener is not None else None
         self.held: dict[int, Held] = {}
+        self.early: list[notify.Notification] = []
+        self._expects_exec = True
         self._handlers: list = []
         self._shared: dict[int, socket.socket] = {}
 
@@ -148,10 +153,19 @@ class Breakpoints:
         """Forget a handler."""
         self._handlers = [entry for entry in self._handlers if entry[1] is not handler]
 
+    def let_exec_go(self) -> None:
+        """Let the launcher become the program; keep for later whoever comes then."""
+        note = self.listener.receive() if self.listener is not None else None
+        if note is not None and note.call == "execve" and self._expects_exec:
+            self.listener.let_go(note)
+        elif note is not None:
+            self.early.append(note)
+        self._expects_exec = self._expects_exec and note is None
+
     def service(self) -> None:
         """Answer or keep everybody who has come to a watched call."""
         while self.listener is not None:
-            note = self.listener.receive()
+            note = self.early.pop(0) if self.early else self.listener.receive()
             if note is None:
                 return
             held = Held(self, note)

@@ -21,6 +21,12 @@ _SIGNALS = {
     signal.SIGIO: "SIGIO came and no handler was there: its default action ends the program",
     signal.SIGALRM: "an alarm came and no handler was there",
     signal.SIGFPE: "it divided by zero",
+    signal.SIGKILL: "the checker did not send that signal: the program killed itself or its whole "
+    "process group (kill of 0), or the machine ran out of memory",
+    signal.SIGSYS: "it sent a signal to every process there is: kill() got -1, which is what "
+    "fork or waitpid return when they fail",
+    signal.SIGTERM: "the checker did not send that signal: look for kill() of 0 or of the "
+    "program's own process group",
     signal.SIGXCPU: "it used up its CPU time: an endless loop",
     signal.SIGXFSZ: "it wrote a file larger than it may",
     signal.SIGBUS: "it used memory that is not there",

@@ -6,15 +6,18 @@ import resource
 import select
 import signal
 import socket
+import time
 from dataclasses import dataclass
 
 from . import blocked as blocking
 from . import breakpoints, diagnosis, waiting
 from .failure import Broken, Failure
-from .kernel import pidfd, proc, syscalls
+from .kernel import netns, pidfd, proc, syscalls
 
 # Bytes of output after which a program is said to print without end.
 OUTPUT_LIMIT = 32 << 20
+# Seconds until those who were killed are given up; SIGKILL takes far less.
+_END_LIMIT = 20.0
 
 
 @dataclass
@@ -69,6 +72,7 @@ class Process:
         self.pid = 0
         self.end_status: End | None = None
         self.gone = False
+        self.lost = False
         self.breakpoints = breakpoints.Breakpoints(self, listener)
         self.stdin = stdin
         self._launcher = launcher
@@ -78,13 +82,18 @@ class Process:
         self._stderr = stderr
         self._before_freeze: dict[int, tuple[str, tuple[int, ...]]] = {}
         self.frozen = False
+        self.orphans = 0
+        self.count = 0
+        self._handle = -1
+        self._sent: set[int] = set()
 
     # -- what the waiting loop asks ------------------------------------------
 
     def fds_to_watch(self) -> list[int]:
         """Return our descriptors that tell when something happened."""
         outputs = [out.fd for out in (self._stdout, self._stderr) if out and not out.ended]
-        return [self._control.fileno(), *self.breakpoints.fds(), *outputs]
+        control = [] if self.gone else [self._control.fileno()]
+        return [*control, *self.breakpoints.fds(), *outputs]
 
     def service(self) -> None:
         """Take in what is there: lines of the launcher, calls held, output."""
@@ -96,6 +105,8 @@ class Process:
 
     def has_news(self) -> bool:
         """Whether something came in that ``service`` has not taken yet."""
+        if self.breakpoints.early:
+            return True
         poller = select.poll()
         if not self.gone:
             poller.register(self._control.fileno(), select.POLLIN)
@@ -109,8 +120,20 @@ class Process:
         return self._launcher.pid
 
     def tree(self) -> list[int]:
-        """Return the processes of this run that exist, zombies included."""
-        return [] if self.gone else proc.descendants(self._launcher.pid)
+        """Return the processes of this run that exist, zombies included.
+
+        Of a fork without end, only so many that it is known for one.
+        """
+        most = waiting.PROCESS_LIMIT
+        found = [] if self.gone else proc.descendants(self._launcher.pid, most)
+        self.count = len(found)
+        return found
+
+    def cpu_seconds(self) -> tuple[float, float]:
+        """Return the CPU time used by who lives, and by who was reaped."""
+        tree = self.tree()
+        reaped = [] if self.gone else [self._launcher.pid, *tree]
+        return sum(map(proc.cpu_seconds, tree)), sum(map(proc.reaped_seconds, reaped))
 
     def held_call(self, tid: int) -> blocking.Blocked | None:
         """Return the call that a thread is held at by a breakpoint of ours."""
@@ -121,12 +144,8 @@ class Process:
         """Return the call that a thread known to sleep is blocked in."""
         try:
             found = proc.current_call(pid, tid or pid)
-        except PermissionError as error:
-            raise Failure(
-                "a program that can be observed",
-                f"process {pid} has made itself unobservable",
-                "the program called prctl(PR_SET_DUMPABLE, 0) or the like; take that out",
-            ) from error
+        except proc.Hidden as error:
+            raise unobservable(error) from error
         if found is None:
             return None
         call, args = found
@@ -137,20 +156,29 @@ class Process:
 
     def may_have_timer(self) -> bool:
         """Whether an alarm that can't be seen may still wake the program."""
-        return any(signal.SIGALRM in proc.signals(pid, "SigCgt") for pid in self.tree())
+        return any(
+            signal.SIGALRM in proc.signals(pid, "SigCgt") or proc.has_posix_timers(pid)
+            for pid in self.tree()
+        )
 
     def check_output_limit(self, due: str) -> None:
         """Fail the check when the program prints without end."""
         for name, output in (("stdout", self._stdout), ("stderr", self._stderr)):
             if output is not None and output.total > OUTPUT_LIMIT:
                 self.end()
-                raise Failure(
-                    due, f"more than {OUTPUT_LIMIT >> 20} MB on {name}", "it prints for ever"
-                )
+                got = f"more than {OUTPUT_LIMIT >> 20} MB on {name}"
+                raise Failure(due, got, f"it prints on {name} for ever")
 
     def how_it_ended(self) -> str:
         """Return in words how the program ended; empty while it lives."""
         return str(self.end_status) if self.end_status else ""
+
+    def why_it_ended(self) -> str:
+        """Return the mistake that an end speaks of; nothing where a check ended it."""
+        end = self.end_status
+        if end is None or (end.kind == "signal" and end.number in self._sent):
+            return ""
+        return diagnosis.ended(end, self.stderr)
 
     # -- what checks ask -----------------------------------------------------
 
@@ -186,7 +214,7 @@ class Process:
         pid = pid or self.pid
         for tid in proc.tasks(pid):
             found = proc.stat(pid, tid)
-            if found is None or found.state != "S":
+            if found is None or found.state != "S" or self.breakpoints.held_by(tid):
                 continue
             blocked = self.blocked(pid, tid)
             if blocked is None or self.has_news():
@@ -202,7 +230,13 @@ class Process:
 
     def wait_asleep(self, calls, due: str, pid: int | None = None, fd: int | None = None):
         """Wait until a process of this run sleeps in one of ``calls``."""
-        return self.until(lambda: self.asleep_in(calls, pid, fd), due)
+
+        def asleep():
+            found = self.asleep_in(calls, pid, fd)
+            # what it may wake up for must not be on its way
+            return self.asleep_in(calls, pid, fd) if found and netns.settle() else found
+
+        return self.until(asleep, due)
 
     def wait_reading(self, pid: int | None = None):
         """Wait until the program sleeps, waiting for input from a client."""
@@ -218,7 +252,7 @@ class Process:
         def still():
             nonlocal last
             look = waiting.snapshot([self])
-            same = look is not None and look == last
+            same = look is not None and look == last and not netns.settle()
             last = look
             return (look,) if same else None
 
@@ -240,7 +274,7 @@ class Process:
         end = self.wait_end()
         self.stage.tape.add("wait", f"for the end of {self.name}", str(end))
         if end != End("exit", status):
-            raise Failure(f"exit status {status}", str(end), diagnosis.ended(end, self.stderr))
+            raise Failure(f"exit status {status}", str(end), self.why_it_ended())
 
     def expect_stdout(self, expected: bytes) -> None:
         """Require that stdout holds exactly ``expected`` by now."""
@@ -268,13 +302,17 @@ class Process:
         return [
             pid
             for pid in self.tree()
-            if (found := proc.stat(pid)) and found.state == "Z" and found.ppid != self._launcher.pid
+            if (found := proc.stat(pid)) and found.is_zombie and found.ppid != self._launcher.pid
         ]
 
     def others(self) -> list[int]:
         """Return the live processes of this run besides the program itself."""
         return [
-            pid for pid in self.tree() if pid != self.pid and proc.state(pid) not in ("Z", "X", "")
+            pid
+            for pid in self.tree()
+            if pid != self.pid
+            and (found := proc.stat(pid))
+            and not (found.is_zombie or found.state == "X")
         ]
 
     def descriptors(self, pid: int | None = None) -> dict[int, str]:
@@ -291,17 +329,25 @@ class Process:
     def signal(self, number: int) -> None:
         """Send a signal to the program."""
         self.stage.tape.add("signal", f"{diagnosis.signal_name(number)} to {self.name}")
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, number)
+        self._sent.add(number)
+        self._kill(number)
+
+    def _kill(self, number: int) -> None:
+        """Send a signal; never to a stranger who has got the same number since."""
+        if self._handle != -1:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._handle, number)
 
     def freeze(self) -> None:
         """Stop the program, as Ctrl-Z does, and wait until it has stopped."""
         for tid in proc.tasks(self.pid):
-            found = proc.current_call(self.pid, tid)
+            try:
+                found = proc.current_call(self.pid, tid)
+            except proc.Hidden as error:
+                raise unobservable(error) from error
             if found is not None and found[0] != "restart_syscall":
                 self._before_freeze[tid] = found
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGSTOP)
+        self._kill(signal.SIGSTOP)
         self.frozen = True
         self.stage.tape.add("freeze", self.name)
         self.until(
@@ -312,12 +358,12 @@ class Process:
         """Let a frozen program go on."""
         self.stage.tape.add("thaw", self.name)
         self.frozen = False
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGCONT)
+        self._kill(signal.SIGCONT)
 
     def limit_descriptors(self, count: int) -> None:
         """Set how many descriptors the program may have, from outside."""
-        resource.prlimit(self.pid, resource.RLIMIT_NOFILE, (count, proc_hard_limit(self.pid)))
+        with contextlib.suppress(ProcessLookupError):
+            resource.prlimit(self.pid, resource.RLIMIT_NOFILE, (count, proc_hard_limit(self.pid)))
 
     def write(self, data: bytes) -> None:
         """Write to the program's stdin."""
@@ -329,7 +375,13 @@ class Process:
                 self.until(
                     lambda: select.select([], [self.stdin], [], 0)[1], "a program that reads stdin"
                 )
-            view = view[os.write(self.stdin, view[:4096]) :]
+            try:
+                written = os.write(self.stdin, view[:4096])
+            except BrokenPipeError:
+                got = self.how_it_ended() or f"{self.name} has closed its stdin"
+                why = self.stage.diagnose(())
+                raise Failure("a program that reads its stdin", got, why) from None
+            view = view[written:]
 
     def close_stdin(self) -> None:
         """Close the program's stdin: it reads end of file."""
@@ -339,24 +391,52 @@ class Process:
             self.stage.tape.add("close", "stdin")
 
     def end(self) -> None:
-        """End the program and all that it started; nothing survives."""
-        if self.gone:
+        """End the program and all that it started; nothing survives.
+
+        Raises:
+            Broken: somebody can't be ended.
+        """
+        if self._control.fileno() == -1:
             return
         with contextlib.suppress(OSError):
             self._control.send(b"x")
         self.breakpoints.close()
-        while not self.gone:
+        self._launcher.send_signal(signal.SIGCONT)  # who stopped it can't gain by that
+        deadline = time.monotonic() + _END_LIMIT
+        while not self.gone and time.monotonic() < deadline:
             poller = select.poll()
             poller.register(self._control.fileno(), select.POLLIN)
-            poller.poll(10_000)
-            if not self._read_control() and self._launcher.poll() is not None:
-                self.gone = True
+            poller.poll(1000)
+            self._read_control()
+        if self.lost or not self.gone:
+            self._launcher.kill()
         self._launcher.wait()
+        left = self._end_strays() if self.lost or not self.gone else []
+        self.gone = True
         self._control.close()
+        if self._handle != -1:
+            os.close(self._handle)
+            self._handle = -1
         if self._stdout:
             self._stdout.drain()
         if self._stderr:
             self._stderr.drain()
+        if left:
+            raise Broken(f"{len(left)} processes of {self.name} can't be ended")
+
+    def _end_strays(self) -> list[int]:
+        """End what a launcher that was killed has left to us; return the rest."""
+        launchers = {one.launcher_pid for one in self.stage.processes}
+        deadline = time.monotonic() + _END_LIMIT
+        while True:
+            strays = [pid for pid in proc.children(os.getpid()) if pid not in launchers]
+            for pid in strays:
+                with contextlib.suppress(OSError):
+                    os.kill(pid, signal.SIGKILL)
+                    os.waitpid(pid, os.WNOHANG)
+            if not strays or time.monotonic() > deadline:
+                return strays
+            time.sleep(0.0001)  # poll step: killed, but not dead yet
 
     # -- the launcher's lines ------------------------------------------------
 
@@ -368,7 +448,7 @@ class Process:
         except BlockingIOError:
             return False
         if not data:
-            self.gone = True
+            self.gone = self.lost = True
             return False
         self._lines += data
         while b"\n" in self._lines:
@@ -378,6 +458,8 @@ class Process:
                 self.pid = int(number)
             elif word in ("exit", "signal"):
                 self.end_status = End(word, int(number))
+            elif word == "orphans":
+                self.orphans = int(number)
             elif word == "gone":
                 self.gone = True
         return True
@@ -386,12 +468,22 @@ class Process:
         """Wait until the launcher says which process the program is."""
         while self.pid == 0:
             poller = select.poll()
-            poller.register(self._control.fileno(), select.POLLIN)
+            for fd in [self._control.fileno(), *self.breakpoints.fds()]:
+                poller.register(fd, select.POLLIN)
             poller.poll()
             # calls held meanwhile wait: a check sets its handlers after start
+            self.breakpoints.let_exec_go()
             self._read_control()
             if self.gone:
                 raise Broken(f"the launcher ended: {self.stderr.decode('utf-8', 'replace')}")
+        with contextlib.suppress(OSError):  # it may have ended already
+            self._handle = os.pidfd_open(self.pid)
+
+
+def unobservable(error: proc.Hidden) -> Failure:
+    """Return the failure of a program that hides itself."""
+    why = "the program called prctl(PR_SET_DUMPABLE, 0) or the like; take that out"
+    return Failure("a program that can be observed", str(error), why)
 
 
 def proc_hard_limit(pid: int) -> int:

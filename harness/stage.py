@@ -1,14 +1,14 @@
 """The world of one check: its place in the network, its files, its tape."""
 
+import contextlib
 import os
 import random
-import shutil
 import socket
 import tempfile
 
 from . import diagnosis
 from .failure import Tape
-from .kernel import netns, proc, sockdiag
+from .kernel import netns, prctl, proc, sockdiag
 
 
 def port_numbers(random_source: random.Random):
@@ -44,12 +44,14 @@ class Stage:
         self.closers: list = []
         self.random = random.Random(f"{seed}/{name}")
         self.private = private
+        prctl.adopt_orphans()
         if private:
             netns.enter()
             self.address = "127.0.0.1"
         else:
             pid = os.getpid()
             self.address = f"127.{64 + (pid >> 16) % 64}.{pid >> 8 & 255}.{1 + pid % 254}"
+        prctl.hide()
         self._ports = port_numbers(self.random if private else random.Random())
         self.sockdiag = sockdiag.SockDiag()
         # Short, because the path of a UNIX socket has 107 bytes at most.
@@ -96,6 +98,8 @@ class Stage:
         for a timer of its own, and then goes on.
         """
         found = self.sockdiag.inet(socket.IPPROTO_TCP, sockdiag.CONNECTED)
+        if not self.private:  # there are others beside us
+            found = [s for s in found if self.address in (s.address, s.peer)]
         unread = {(s.address, s.port, s.peer, s.peer_port): s.rqueue for s in found}
         return any(
             s.wqueue and unread.get((s.peer, s.peer_port, s.address, s.port)) == 0 for s in found
@@ -105,7 +109,7 @@ class Stage:
         """Explain why the program came to rest, where its end tells."""
         for process in self.processes:
             if process.end_status is not None:
-                why = diagnosis.ended(process.end_status, process.stderr)
+                why = process.why_it_ended()
                 if why:
                     return why
             found = diagnosis.sanitizer(process.stderr)
@@ -116,13 +120,50 @@ class Stage:
                     f"{process.name} ended and left a process behind that goes on: it must stay "
                     "in the foreground, without daemon() or a fork and setsid of its own"
                 )
+        frozen = {process.pid for process in self.processes if process.frozen}
+        if any(task.state == "T" and task.pid not in frozen for task in tasks):
+            return "it was stopped by a signal such as SIGSTOP, which the checker did not send"
         return ""
 
     def close(self) -> None:
         """End every process, close every descriptor, remove every file."""
-        for process in self.processes:
-            process.end()
-        for closer in self.closers:
-            closer()
-        self.sockdiag.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        with contextlib.ExitStack() as stack:
+            stack.callback(remove, self.folder)
+            stack.callback(self.sockdiag.close)
+            for closer in self.closers:
+                stack.callback(closer)
+            for process in self.processes:
+                stack.callback(process.end)
+
+
+def remove(folder: str) -> None:
+    """Remove a folder of a stranger's, however deep and closed it may be.
+
+    Every folder is moved to the top before it is opened, so no path grows.
+    """
+    count = 0
+    todo = [folder]
+    while todo:
+        where = todo[-1]
+        with contextlib.suppress(OSError):
+            os.chmod(where, 0o700)
+        try:
+            entries = list(os.scandir(where))
+        except OSError:
+            entries = []
+        for entry in entries:
+            try:
+                if not entry.is_dir(follow_symlinks=False):
+                    os.unlink(entry.path)
+                    continue
+                with contextlib.suppress(OSError):
+                    os.chmod(entry.path, 0o700)
+                count += 1
+                moved = f"{folder}.{count}"
+                os.rename(entry.path, moved)
+                todo.append(moved)
+            except OSError:
+                continue
+        todo.remove(where)
+        with contextlib.suppress(OSError):
+            os.rmdir(where)

@@ -8,21 +8,28 @@ the program being right, and none on how busy the machine is: the limits count
 the program's own CPU time and wake-ups.
 """
 
+import math
 import select
 import time
 from dataclasses import dataclass
 
 from . import machine
-from .blocked import Blocked
+from .blocked import Blocked, hidden_timeout
 from .failure import Broken, Failure
-from .kernel import netns, proc
+from .kernel import netns, proc, syscalls
 
 # How much CPU time, in seconds, a program may use without getting on.
 CPU_LIMIT = 1.0
 # How often it may wake by a timer without getting on.
 WAKE_LIMIT = 100
+# The same for children, too, that have ended and were reaped meanwhile.
+REAPED_LIMIT = 10.0
+# A program that polls is given this many seconds, and three wake-ups, to get on.
+POLLING_SECONDS = 10.0
 # More processes than this at once are a fork without end.
 PROCESS_LIMIT = 200
+# So are more orphans than this, one after the other.
+STRAY_LIMIT = 1000
 # A pause longer than this, in seconds, is no better than an endless one.
 LONG_TIMER = 5.0
 # Seconds; only for what all the other limits can't see.
@@ -60,8 +67,11 @@ class Task:
 def _has_timer(tasks: tuple[Task, ...], processes) -> bool:
     """Whether a timer may end one of these sleeps before a test would."""
     for task in tasks:
-        if task.state == "S" and task.blocked.timeout is not None:
-            if not task.blocked.timeout > LONG_TIMER:  # so NaN counts as short
+        if task.state == "S":
+            limit = task.blocked.timeout
+            if limit is None:
+                limit = hidden_timeout(task.pid, task.blocked)
+            if limit is not None and not limit > LONG_TIMER:  # so NaN counts as short
                 return True
     return any(process.may_have_timer() for process in processes)
 
@@ -77,23 +87,49 @@ class _Meter:
     def restart(self) -> None:
         self.began = time.monotonic()
         self.cpu = self._cpu()
+        self.orphans = self._orphans()
         self.wakes = 0
+        self.pace = LONG_TIMER
         self.last_switches: dict[int, int] = {}
 
-    def _cpu(self) -> float:
-        return sum(proc.cpu_seconds(pid) for one in self.processes for pid in one.tree())
+    def _cpu(self) -> tuple[float, float]:
+        spent = [process.cpu_seconds() for process in self.processes]
+        return sum(alive for alive, _reaped in spent), sum(reaped for _alive, reaped in spent)
+
+    def _orphans(self) -> int:
+        return sum(process.orphans for process in self.processes)
 
     def note(self, tasks: tuple[Task, ...] | None) -> None:
         for task in tasks or ():
             if task.state != "S" or task.blocked.timeout is None:
                 continue
+            if task.blocked.timeout < self.pace:
+                self.pace = task.blocked.timeout
             before = self.last_switches.get(task.tid)
             if before is not None and task.switches > before:
                 self.wakes += task.switches - before
             self.last_switches[task.tid] = task.switches
 
-    def used(self) -> float:
-        return self._cpu() - self.cpu
+    def seconds(self) -> float:
+        return time.monotonic() - self.began
+
+    def used(self) -> tuple[float, float]:
+        """Return the CPU time used by who lives, and by all that ever lived."""
+        alive, reaped = self._cpu()
+        alive -= self.cpu[0]
+        return alive, alive + reaped - self.cpu[1]
+
+    def polls(self) -> bool:
+        """Whether a timer has woken it again and again.
+
+        As often as that takes some ten seconds, but three times at least; and
+        no timer wakes more often than its time allows, whatever else did.
+        """
+        most = min(WAKE_LIMIT, max(3, math.ceil(POLLING_SECONDS / max(self.pace, 0.001))))
+        return self.wakes > most and self.seconds() > 0.9 * most * self.pace
+
+    def strays(self) -> int:
+        return self._orphans() - self.orphans
 
 
 def until(stage, ready, due: str, fds=(), progress=None):
@@ -115,6 +151,7 @@ def until(stage, ready, due: str, fds=(), progress=None):
     rounds = 0
     step = _FIRST_STEP
     while True:
+        proc.barrier()
         for process in processes:
             process.service()
         value = ready()
@@ -147,37 +184,51 @@ def until(stage, ready, due: str, fds=(), progress=None):
 
 
 def _check_limits(processes, meter, due, rounds, look) -> None:
-    if rounds % 8:
-        return
     for process in processes:
         process.check_output_limit(due)
-        count = len(process.tree())
-        if count > PROCESS_LIMIT:
+        if process.count > PROCESS_LIMIT:
             process.end()
-            raise Failure(due, f"{count} processes, and more all the time", "fork without end")
-    if meter.used() > CPU_LIMIT * machine.scale():
+            got = f"more than {PROCESS_LIMIT} processes, and more all the time"
+            raise Failure(due, got, "fork without end")
+        if meter.strays() > STRAY_LIMIT:
+            process.end()
+            got = f"more than {STRAY_LIMIT} processes, one after the other"
+            why = "fork without end: each ends when it has started the next"
+            raise Failure(due, got, why)
+        if process.lost:
+            raise Broken(f"somebody killed the launcher of {process.name}")
+    if rounds % 8:
+        return
+    alive, ever = meter.used()
+    if alive > CPU_LIMIT * machine.scale() or ever > REAPED_LIMIT * machine.scale():
         raise Failure(
             due,
-            f"a program that keeps the CPU busy ({meter.used():.1f} s of CPU time, and no progress)",
+            f"a program that keeps the CPU busy ({ever:.1f} s of CPU time, no progress)",
             "busy instead of asleep: a loop goes round without a call that waits, or one whose "
             "call fails or returns 0 each time",
         )
-    if meter.wakes > WAKE_LIMIT:
+    if meter.polls():
         raise Failure(
             due,
             f"a program that woke {meter.wakes} times by a timer and did nothing",
             "polling: wait in the call that the event itself ends, without a time limit",
         )
-    if time.monotonic() - meter.began > DEADLINE * machine.scale():
+    if meter.seconds() > DEADLINE * machine.scale():
+        look = look or snapshot(processes, vfork=True)
         if look is None:
             raise Broken(f"nothing decided after {DEADLINE * machine.scale():.0f} s: {due}")
         raise Failure(due, describe(processes, look) + ", with a timer that did not end", "")
 
 
-def snapshot(processes) -> tuple[Task, ...] | None:
+def snapshot(processes, vfork: bool = False) -> tuple[Task, ...] | None:
     """Return all threads of the program if all sleep or have ended.
 
     None as long as one of them runs, or is just being woken.
+
+    Args:
+        processes: the runs to look at.
+        vfork: count who is in a call like vfork, undisturbed, as asleep, too.
+            It waits there for its child; but a mere fork may look the same.
     """
     tasks: list[Task] = []
     for process in processes:
@@ -188,7 +239,7 @@ def snapshot(processes) -> tuple[Task, ...] | None:
             return None  # it was reaped, and we are about to be told
         for pid in tree:
             for tid in proc.tasks(pid):
-                task = _look(process, pid, tid)
+                task = _look(process, pid, tid, "SD" if vfork else "S")
                 if task is None:
                     return None
                 tasks.append(task)
@@ -197,21 +248,21 @@ def snapshot(processes) -> tuple[Task, ...] | None:
     return tuple(tasks)
 
 
-def _look(process, pid: int, tid: int) -> Task | None:
+def _look(process, pid: int, tid: int, asleep: str) -> Task | None:
     found = proc.stat(pid, tid)
-    if found is None:
+    if found is None or found.state == "X":
         return None
+    if found.is_zombie and found.ppid == process.launcher_pid:
+        return None  # the launcher is about to reap it, and to tell us
+    if found.state in "ZTt":
+        return Task(pid, tid, found.state.upper(), 0, None)
     held = process.held_call(tid)
     if held is not None:
         return Task(pid, tid, "H", 0, held)
-    if found.state == "X" or (found.state == "Z" and found.ppid == process.launcher_pid):
-        return None  # the launcher is about to reap it, and to tell us
-    if found.state in "ZT":
-        return Task(pid, tid, found.state, 0, None)
-    if found.state != "S":
+    if found.state not in asleep:
         return None
     blocked = process.blocked(pid, tid)
-    if blocked is None:
+    if blocked is None or (found.state == "D" and blocked.call not in syscalls.FORK):
         return None
     status = proc.status(pid) if pid == tid else {}
     pending = int(status.get("SigPnd", "0"), 16) | int(status.get("ShdPnd", "0"), 16)

@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from .kernel import prctl
+
 
 @dataclass
 class Task:
@@ -40,12 +42,14 @@ class _Running:
 
 def _fork(task: Task) -> tuple[int, int]:
     read_end, write_end = os.pipe()
+    parent = os.getpid()
     pid = os.fork()
     if pid:
         os.close(write_end)
         return pid, read_end
     code = 1
     try:
+        prctl.die_with_parent(parent)
         os.close(read_end)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         data = json.dumps(task.work()).encode()

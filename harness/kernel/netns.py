@@ -9,6 +9,8 @@ import os
 import socket
 import struct
 
+from . import prctl
+
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWNET = 0x40000000
 
@@ -52,6 +54,7 @@ def enter() -> None:
         _unshare(CLONE_NEWNET)
     except PermissionError:
         _unshare(CLONE_NEWUSER | CLONE_NEWNET)
+        prctl.show()
         _write("/proc/self/setgroups", "deny")
         _write("/proc/self/uid_map", f"{uid} {uid} 1")
         _write("/proc/self/gid_map", f"{gid} {gid} 1")
@@ -81,3 +84,18 @@ def flush_loopback() -> None:
                 sock.recv(1)
         finally:
             os.sched_setaffinity(0, allowed)
+
+
+def settle() -> bool:
+    """Deliver what waits in a queue of loopback, if anything does.
+
+    Where the machine is busy, older kernels leave that work to a thread of
+    their own.  Returns whether there was something.
+    """
+    with open("/proc/net/softnet_stat", "rb") as file:
+        rows = [line.split() for line in file]
+    # since Linux 5.10, the twelfth number is the length of the queue
+    if all(len(row) > 11 and int(row[11], 16) == 0 for row in rows):
+        return False
+    flush_loopback()
+    return True

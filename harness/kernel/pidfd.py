@@ -28,4 +28,9 @@ def borrow(pid: int, fd: int) -> int:
 
 def borrow_socket(pid: int, fd: int) -> socket.socket:
     """Return a duplicate of a socket; close it when done: it holds the socket."""
-    return socket.socket(fileno=borrow(pid, fd))
+    copy = borrow(pid, fd)
+    try:
+        return socket.socket(fileno=copy)
+    except OSError:
+        os.close(copy)
+        raise

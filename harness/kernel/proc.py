@@ -3,6 +3,7 @@
 Sources: proc(5); for CPU clocks, clock_getcpuclockid(3).
 """
 
+import collections
 import os
 import re
 import time
@@ -13,17 +14,51 @@ from . import syscalls
 
 O_NONBLOCK = 0o4000
 
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Hidden(Exception):
+    """A process has made itself unobservable: prctl(2), PR_SET_DUMPABLE."""
+
+    def __init__(self, pid: int):
+        super().__init__(f"process {pid} has made itself unobservable")
+
 
 def _read(path: str) -> str | None:
-    """Return the text of a file under /proc, or None when the task has gone.
-
-    PermissionError goes to the caller: it means that the task hides itself.
-    """
+    """Return the text of a file under /proc, or None when the task has gone."""
     try:
         with open(path, "rb") as file:
             return file.read().decode("latin-1")
     except (FileNotFoundError, ProcessLookupError):
         return None
+
+
+def _guarded(look, pid: int, tid: int | None = None):
+    """Return what ``look()`` returns; None where that is refused for a moment.
+
+    Whoever is ending is closed to all but root from the moment that its memory
+    has gone, so a refusal means something only if the task still sleeps.
+
+    Raises:
+        Hidden: it sleeps, and does not let itself be looked at.
+    """
+    for _attempt in range(2):
+        try:
+            return look()
+        except PermissionError:
+            found = stat(pid, tid)
+            if found is None or found.state not in "ST":
+                return None
+    raise Hidden(pid)
+
+
+def barrier() -> None:
+    """Return when whoever was ending has told its parent.
+
+    The kernel makes a zombie and sends SIGCHLD under one lock, which this call
+    takes, too.  A zombie seen before it is a zombie that its parent knows of.
+    """
+    os.killpg(os.getpgrp(), 0)
 
 
 def _children_of_task(pid: int, tid: int) -> list[int]:
@@ -44,16 +79,21 @@ def children(pid: int) -> list[int]:
     return [child for tid in tasks(pid) for child in _children_of_task(pid, tid)]
 
 
-def descendants(pid: int) -> list[int]:
-    """Return all processes below ``pid``, parents before their children."""
-    found: list[int] = []
-    todo = children(pid)
-    while todo:
-        child = todo.pop(0)
+def descendants(pid: int, most: int | None = None) -> list[int]:
+    """Return all processes below ``pid``, parents before their children.
+
+    Args:
+        pid: the ancestor, not itself among them.
+        most: look no further when there are more than this.
+    """
+    found: dict[int, None] = {}
+    todo = collections.deque(children(pid))
+    while todo and (most is None or len(found) <= most):
+        child = todo.popleft()
         if child not in found:
-            found.append(child)
+            found[child] = None
             todo.extend(children(child))
-    return found
+    return list(found)
 
 
 @dataclass(frozen=True)
@@ -64,6 +104,11 @@ class Stat:
     state: str
     ppid: int
     threads: int
+
+    @property
+    def is_zombie(self) -> bool:
+        """Whether it has ended: a first thread that has, alone, is none."""
+        return self.state == "Z" and self.threads <= 1
 
 
 def stat(pid: int, tid: int | None = None) -> Stat | None:
@@ -85,7 +130,8 @@ def state(pid: int) -> str:
 
 def is_zombie(pid: int) -> bool:
     """Whether the process has ended and waits for its parent to reap it."""
-    return state(pid) == "Z"
+    found = stat(pid)
+    return found is not None and found.is_zombie
 
 
 def status(pid: int) -> dict[str, str]:
@@ -127,11 +173,24 @@ def cpu_seconds(pid: int) -> float:
         return 0.0
 
 
+def reaped_seconds(pid: int) -> float:
+    """Return the CPU time of all descendants that a process has waited for."""
+    text = _read(f"/proc/{pid}/stat")
+    if not text:
+        return 0.0
+    fields = text.rsplit(")", 1)[1].split()
+    return (int(fields[13]) + int(fields[14])) / _TICKS
+
+
 def descriptors(pid: int) -> dict[int, str]:
-    """Return the open descriptors of a process and what each refers to."""
+    """Return the open descriptors of a process and what each refers to.
+
+    Raises:
+        Hidden: the process does not let itself be looked at.
+    """
     found = {}
     try:
-        names = os.listdir(f"/proc/{pid}/fd")
+        names = _guarded(lambda: os.listdir(f"/proc/{pid}/fd"), pid) or ()
     except (FileNotFoundError, ProcessLookupError):
         return found
     for name in names:
@@ -151,17 +210,36 @@ def socket_inodes(pid: int) -> dict[int, int]:
     }
 
 
+def _fdinfo(pid: int, fd: int) -> str:
+    return _guarded(lambda: _read(f"/proc/{pid}/fdinfo/{fd}"), pid) or ""
+
+
 def flags(pid: int, fd: int) -> int:
     """Return the file status flags of a descriptor (O_NONBLOCK, O_ASYNC...)."""
-    text = _read(f"/proc/{pid}/fdinfo/{fd}") or ""
+    text = _fdinfo(pid, fd)
     match = re.search(r"^flags:\s*([0-7]+)", text, re.M)
     return int(match[1], 8) if match else 0
 
 
 def epoll_targets(pid: int, fd: int) -> set[int]:
     """Return the descriptors that an epoll descriptor watches."""
-    text = _read(f"/proc/{pid}/fdinfo/{fd}") or ""
+    text = _fdinfo(pid, fd)
     return {int(word) for word in re.findall(r"^tfd:\s*(\d+)", text, re.M)}
+
+
+def timer_seconds(pid: int, fd: int) -> float | None:
+    """Return when a timerfd expires next; None when it is not armed, or none."""
+    match = re.search(r"^it_value:\s*\((\d+), (\d+)\)", _fdinfo(pid, fd), re.M)
+    seconds = int(match[1]) + int(match[2]) / 1e9 if match else 0.0
+    return seconds or None
+
+
+def has_posix_timers(pid: int) -> bool:
+    """Whether a process has timers of timer_create(2), armed or not."""
+    try:
+        return bool(_read(f"/proc/{pid}/timers"))
+    except PermissionError:
+        return False
 
 
 def command_line(pid: int) -> list[str]:
@@ -190,8 +268,11 @@ def current_call(pid: int, tid: int) -> tuple[str, tuple[int, ...]] | None:
 
     None when it runs.  Read it only after ``stat`` said S: a thread that was
     woken and has not run yet still shows its old call.
+
+    Raises:
+        Hidden: the process does not let itself be looked at.
     """
-    text = _read(f"/proc/{pid}/task/{tid}/syscall")
+    text = _guarded(lambda: _read(f"/proc/{pid}/task/{tid}/syscall"), pid, tid)
     if not text or text.startswith("running"):
         return None
     words = text.split()

@@ -9,10 +9,10 @@ int
 twice(int n)
 {
 #ifndef SKELETON
-	return n + n;
+    return n + n;
 #else
-	(void)n;
-	return -1;
+    (void)n;
+    return -1;
 #endif
 }
 """
@@ -48,12 +48,12 @@ seven
 def test_skeleton():
     """The skeleton has what stands after #else, and none of the marks."""
     got = skeleton.derive_skeleton(MARKED)
-    assert got == "int\ntwice(int n)\n{\n\t(void)n;\n\treturn -1;\n}\n"
+    assert got == "int\ntwice(int n)\n{\n    (void)n;\n    return -1;\n}\n"
 
 
 def test_solution():
     """The reference has what stands before #else, and none of the marks."""
-    assert skeleton.derive_solution(MARKED) == "int\ntwice(int n)\n{\n\treturn n + n;\n}\n"
+    assert skeleton.derive_solution(MARKED) == "int\ntwice(int n)\n{\n    return n + n;\n}\n"
 
 
 def test_else_may_be_left_out():

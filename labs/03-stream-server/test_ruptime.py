@@ -252,13 +252,13 @@ def test_late_reader(program):
 
     process.until(ended, "the rest on stdout, and its end", [reader], lambda: len(got))
     program.stage.tape.add("read", "ruptime's stdout to its end", f"{len(got)} bytes")
-    process.expect_exit(0)
     require(
         got == data,
         f"all {len(data)} bytes on stdout",
         f"{len(got)} bytes; {difference(data, bytes(got)) or 'some are missing in the middle'}",
         "write took less than it was given: what it returns says how much, the rest is due still",
     )
+    process.expect_exit(0)
 
 
 @check(

@@ -316,7 +316,15 @@ def test_runs_command(program):
     """sends what CMD writes to the client, byte for byte"""
     data = program.stage.random.randbytes(300) + b"\n"
     server = program.serve("-c", "cat " + file_of(program, "text", data))
-    server.connect().expect(data)
+    try:
+        server.connect().expect(data)
+    except Failure as failure:
+        if "error: cat " in failure.got:
+            failure.why = (
+                "cat was not found, but it is there: only execvp and execlp look for a command "
+                "in PATH"
+            )
+        raise
 
 
 @check(
@@ -780,9 +788,7 @@ def test_accept_fails(program):
 
     def why():
         end = server.how_it_ended()
-        return end and (
-            f"the server {end} because accept failed once: say so on stderr, and go on"
-        )
+        return end and f"the server {end} because accept failed once: say so on stderr, and go on"
 
     for number in (errno.ECONNABORTED, errno.EMFILE):
         name = errno.errorcode[number]
@@ -902,14 +908,10 @@ def test_restart(program):
                 "the command of the first run still holds the listening socket, so the port is "
                 "taken: the child must close it before exec"
             )
-        return (
-            "the port is taken by what is left of old connections: set SO_REUSEADDR before bind"
-        )
+        return "the port is taken by what is left of old connections: set SO_REUSEADDR before bind"
 
     try:
-        second = program.serve(
-            "-c", "cat " + file_of(program, "text", text), port=first.target[1]
-        )
+        second = program.serve("-c", "cat " + file_of(program, "text", text), port=first.target[1])
     except Failure as failure:
         failure.why = why()
         raise
@@ -1123,15 +1125,16 @@ def test_limit(program):
     server, clients, commands = limited(program, gate, 2, 4)
     require_running(gate, server, 2)
     for index in (1, 0, 2, 3):
-        for waiting in clients[len(commands):]:
+        started = len(commands)
+        for waiting in clients[started:]:
             with explained(server, "a client over the limit waits, connected: it is not refused"):
                 waiting.expect_nothing()
         text = word(program).encode()
         commands[index].let_go(text)
         with explained(server, lambda client=clients[index]: why_no_end(server, client)):
             clients[index].expect_end(text)
-        if len(commands) < len(clients):
-            due = f"the command of client {len(commands) + 1}"
+        if started < len(clients):
+            due = f"the command of client {started + 1}"
             commands.append(gate.take(server, due, why=LIMIT_LOST))
             require_running(gate, server, 2)
 

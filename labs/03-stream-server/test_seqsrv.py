@@ -136,7 +136,7 @@ def test_pieces(program):
     for byte in (b"1", b"2"):
         server.wait_reading()
         client.send(byte)
-        server.wait_reading()
+        server.wait_quiet()
         client.expect_nothing(alone)
     client.send(b"\n")
     client.expect(b"0\n", waits)
@@ -144,7 +144,7 @@ def test_pieces(program):
     client.expect(b"12\n", alone)
     server.wait_reading()
     client.send(b"34")
-    server.wait_reading()
+    server.wait_quiet()
     client.expect_nothing(alone)
     client.send(b"5\n")
     client.expect(b"1012\n", alone)
@@ -186,7 +186,7 @@ def test_several_at_once(program):
                 b"".join(answers[:whole]),
                 "an answer is kept back until the whole input is a line" if whole == 1 else lost,
             )
-        server.wait_reading()
+        server.wait_quiet()
         client.expect_nothing("half a line was taken for a request")
         client.send(data[cut:])
         client.expect(
@@ -212,10 +212,8 @@ def test_big_counter(program):
     server = program.serve()
     client = server.connect()
     why = "the counter has 32 bits: it must be 64 bits wide, and be printed so"
-    for first in range(6):
+    for first in range(12):
         ask(client, BILLION, first * BILLION, why)
-    client.send(b"%d\n" % BILLION * 100)
-    client.expect(b"".join(b"%d\n" % (n * BILLION) for n in range(6, 106)), why)
 
 
 BAD = (
@@ -293,13 +291,13 @@ def test_long_line(program):
     client.expect(b"7\n", zeros)
     server.wait_reading()
     client.send(b"%030d" % 6)
-    server.wait_reading()
+    server.wait_quiet()
     client.expect_nothing("30 bytes are not too many: the newline may be the next")
     client.send(b"\n")
     client.expect(b"12\n", zeros)
     server.wait_reading()
     client.send(b"%030d" % 4)
-    server.wait_reading()
+    server.wait_quiet()
     client.expect_nothing("30 bytes are not too many: the newline may be the next")
     client.send(b"4")
     client.expect(b"ERR\n", waits)
@@ -379,7 +377,8 @@ def test_half_request(program):
     ask_and_leave(server, 3, 50, f"{dropped}; or {kept}")
     client = server.connect()
     client.send(b"99")
-    server.wait_reading()
+    server.wait_quiet()
+    client.expect_nothing(dropped)
     client.reset()
     wait_for_next(server, "a client that resets its connection ends that connection, nothing else")
     ask_and_leave(server, 4, 53, kept)
@@ -455,7 +454,8 @@ def test_late_reader(program):
     ask(client, BILLION, 0)
     server.wait_reading()
     client.send(b"2")
-    server.wait_reading()
+    server.wait_quiet()
+    client.expect_nothing("one read is taken for one request: collect bytes until the newline")
     server.freeze()
     server.thaw()
     client.send(b"\n" + b"1\n" * 9999)
@@ -585,10 +585,10 @@ def test_nothing_left(program):
     for number in range(30):
         client = server.connect()
         if number % 3 == 0:
-            client.send(b"1\n2")
-            client.expect(b"%d\n" % (number // 3))
+            ask(client, 1, number // 3)
             server.wait_reading()
             client.reset()
+            wait_for_next(server, "a client that resets its connection ends nothing else")
         elif number % 3 == 1:
             client.send(b"no\n")
             client.expect_end(b"ERR\n")

@@ -46,16 +46,15 @@ sleep_in_select(int exact)
 {
 	struct timeval timeout = {60, 0};
 	struct timespec minute = {60, 0};
-	fd_set reads, writes;
+	fd_set reads;
 
 	FD_ZERO(&reads);
-	FD_ZERO(&writes);
 	FD_SET(3, &reads);
 	FD_SET(5, &reads);
 	if (exact)
-		pselect(6, &reads, &writes, NULL, &minute, NULL);
+		pselect(6, &reads, NULL, NULL, &minute, NULL);
 	else
-		select(6, &reads, &writes, NULL, &timeout);
+		select(6, &reads, NULL, NULL, &timeout);
 }
 
 int
