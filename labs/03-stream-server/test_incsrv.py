@@ -8,7 +8,7 @@ from harness import Failure, check, diagnosis, fail, require
 from harness.kernel import netns, proc, sockdiag
 from harness.kernel.syscalls import ACCEPT, MULTIPLEX, SLEEP
 
-SERVES = ("test_listens", "test_answers_each_byte")
+SERVES = ("test_answers_each_byte",)
 UNIX = (*SERVES, "test_unix")
 IN_USE = b"incsrv: bind: Address already in use\n"
 
@@ -101,6 +101,31 @@ def test_listens(program):
 
 
 @check(
+    points=2,
+    kind="contract",
+    hints=(
+        "A client may wait for each answer before it sends on, so no byte may be kept back.",
+        "read(2) what has come, add one to each byte, write(2) that much back, and go on.",
+        "In incsrv.c: the loop in serve.",
+    ),
+)
+def test_answers_each_byte(program):
+    """answers each byte with the next one as soon as it has come"""
+    server = program.serve()
+    client = server.connect()
+    why = "the answer is kept back: it is due as soon as the byte has come, not when more comes"
+    for byte in (b"A", b"m", b"0", b"y"):
+        server.wait_quiet()
+        client.send(byte)
+        try:
+            client.expect(plus_one(byte), why)
+        except Failure as failure:
+            if client.ended:
+                failure.why = "the client was not done: read again until read returns 0"
+            raise
+
+
+@check(
     points=1,
     kind="contract",
     after="test_listens",
@@ -148,7 +173,7 @@ def test_line_after_listen(program):
 @check(
     points=1,
     kind="contract",
-    after="test_listens",
+    after=SERVES,
     hints=(
         "Two programs can't listen on one port: the second is told so by an error, and must look.",
         "bind(2) returns -1 and sets errno; what strerror(3) makes of it belongs on stderr.",
@@ -177,32 +202,6 @@ def test_taken_port(program):
         process.expect_exit(2)
         process.expect_stdout(b"")
         require(process.stderr, "a message on stderr", "nothing")
-
-
-@check(
-    points=2,
-    kind="contract",
-    after="test_listens",
-    hints=(
-        "A client may wait for each answer before it sends on, so no byte may be kept back.",
-        "read(2) what has come, add one to each byte, write(2) that much back, and go on.",
-        "In incsrv.c: the loop in serve.",
-    ),
-)
-def test_answers_each_byte(program):
-    """answers each byte with the next one as soon as it has come"""
-    server = program.serve()
-    client = server.connect()
-    why = "the answer is kept back: it is due as soon as the byte has come, not when more comes"
-    for byte in (b"A", b"m", b"0", b"y"):
-        server.wait_quiet()
-        client.send(byte)
-        try:
-            client.expect(plus_one(byte), why)
-        except Failure as failure:
-            if client.ended:
-                failure.why = "the client was not done: read again until read returns 0"
-            raise
 
 
 @check(
@@ -425,7 +424,6 @@ def test_unix_long(program):
 @check(
     points=1,
     kind="robust",
-    after=("test_listens",),
     hints=(
         "A program that waits sleeps in the kernel until there is something to do for it.",
         "accept(2) and read(2) wait by themselves; poll(2) does so with a timeout of -1.",

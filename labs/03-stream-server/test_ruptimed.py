@@ -305,7 +305,6 @@ def test_listens(program):
 @check(
     points=1,
     kind="contract",
-    after="test_listens",
     hints=(
         "A command writes to descriptor 1 and does not care what that is: make it the connection.",
         "accept(2), fork(2), in the child dup2(2) and execvp(3).",
