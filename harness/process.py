@@ -220,7 +220,9 @@ class Process:
             if blocked is None or self.has_news():
                 continue
             if blocked.call not in calls and not (
-                blocked.call in syscalls.MULTIPLEX and calls & (syscalls.READ | syscalls.ACCEPT)
+                blocked.call in syscalls.MULTIPLEX
+                and blocked.reads  # without any, it is a mere pause
+                and calls & (syscalls.READ | syscalls.ACCEPT)
             ):
                 continue
             if fd is not None and fd not in blocked.reads | blocked.writes:

@@ -1,6 +1,8 @@
 """Fixtures that the harness's own tests share."""
 
+import functools
 import os
+import resource
 import subprocess
 import sys
 import traceback
@@ -101,3 +103,14 @@ def world(small):
         return answer["returned"]
 
     return run
+
+
+@pytest.fixture
+def hogs(small):
+    """Eight programs that use all the CPU time they can get."""
+    limit = functools.partial(resource.setrlimit, resource.RLIMIT_CPU, (60, 60))
+    running = [subprocess.Popen([small("spins")], preexec_fn=limit) for _ in range(8)]
+    yield running
+    for one in running:
+        one.kill()
+        one.wait()
