@@ -6,6 +6,7 @@ document are made here.
 """
 
 import gc
+import os
 import tempfile
 import time
 import traceback
@@ -378,6 +379,8 @@ def run_pytest(plugin: Collector, folders: Collection[Path]) -> int:
 
     Returns pytest's exit code.
     """
+    # nobody else's plugin has a say in a verdict
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     left_out = ("terminal", "cacheprovider", "capture", "logging", "faulthandler")
     options = [
         f"-c{ROOT / 'pyproject.toml'}",
