@@ -59,7 +59,7 @@ class Peer:
                 except BlockingIOError:
                     return False
                 except (BrokenPipeError, ConnectionResetError) as error:
-                    self.ended = self.ended or errno.errorcode[error.errno]
+                    self._broken(errno.errorcode[error.errno])
                     return True
             return True
 
@@ -110,6 +110,18 @@ class Peer:
             self.ended = "end of file"
         self.received += data
         return True
+
+    def _broken(self, error: str) -> None:
+        """Keep what came before the connection broke, and what broke it.
+
+        To have been told of a reset is to find an end of file after it; only in
+        the UNIX domain can there be a regular end that sending did not see.
+        """
+        before = self.ended
+        while not self.ended and self._pull():
+            pass
+        if self.sock.family != socket.AF_UNIX or not self.ended:
+            self.ended = before or error
 
     def read(self, count: int) -> bytes:
         """Return the next ``count`` bytes, fewer at the end of the stream."""
@@ -235,7 +247,7 @@ class Peer:
         try:
             self.sock.shutdown(socket.SHUT_WR)
         except OSError as error:
-            self.ended = self.ended or errno.errorcode[error.errno]
+            self._broken(errno.errorcode[error.errno])
 
     def reset(self) -> None:
         """End the connection with a reset instead of a regular close."""
@@ -424,9 +436,27 @@ class Datagrams:
         stage.closers.append(self.sock.close)
 
     def send(self, data: bytes, target) -> None:
-        """Send one datagram."""
-        self.stage.tape.add("send", f"{self.name}: {diagnosis.show(data)}")
-        self.sock.sendto(data, target)
+        """Send one datagram; waits while the receiver's queue is full.
+
+        Raises:
+            Failure: nobody receives there.
+        """
+        step = self.stage.tape.add("send", f"{self.name}: {diagnosis.show(data)}")
+
+        def push():
+            try:
+                self.sock.sendto(data, target)
+            except BlockingIOError:
+                return False
+            return True
+
+        try:
+            waiting.until(self.stage, push, "a program that takes datagrams")
+        except OSError as error:
+            step.saw = error.strerror
+            raise Failure(
+                f"somebody who receives at {target}", error.strerror, self.stage.diagnose(())
+            ) from None
 
     def receive(self) -> tuple[bytes, object]:
         """Return the next datagram, whole, and its sender's address."""
@@ -435,7 +465,7 @@ class Datagrams:
         def take():
             try:
                 found.append(self.sock.recvfrom(1 << 16))
-            except BlockingIOError:
+            except (BlockingIOError, ConnectionRefusedError):  # the latter tells of the past
                 return False
             return True
 

@@ -380,7 +380,7 @@ class Process:
             try:
                 written = os.write(self.stdin, view[:4096])
             except BrokenPipeError:
-                got = self.how_it_ended() or f"{self.name} has closed its stdin"
+                got = f"{self.name} {self.how_it_ended() or 'has closed its stdin'}"
                 why = self.stage.diagnose(())
                 raise Failure("a program that reads its stdin", got, why) from None
             view = view[written:]

@@ -175,9 +175,9 @@ def main(argv: list[str]) -> int:
         fine = whole < RATIO * base + pytest_start
         good &= fine
         say(
-            f"  from nothing to the score   {whole:6.2f} s (compiling and starting alone {base:.2f} s, "
-            f"pytest's own start {pytest_start:.2f} s; budget {RATIO * base + pytest_start:.2f} s)  "
-            f"{_verdict(fine)}"
+            f"  from nothing to the score   {whole:6.2f} s (bare compiles and starts {base:.2f} s, "
+            f"pytest's own start {pytest_start:.2f} s; "
+            f"budget {RATIO * base + pytest_start:.2f} s)  {_verdict(fine)}"
         )
         say(f"  nothing to compile          {statistics.median(warm):6.2f} s for {len(own)} checks")
     ratio = sums["clean"] / sums["base"]
