@@ -102,24 +102,30 @@ def compiler_version() -> str:
 
 
 @functools.cache
-def _flags(kind: str) -> tuple[str, ...]:
+def flags(kind: str) -> tuple[str, ...]:
     """Return those flags of a kind that this compiler accepts."""
     cache = folder() / f"flags-{kind}-{_digest(compiler_version(), *_COMMON, *_KINDS[kind])}"
     if cache.exists():
         return tuple(cache.read_text(encoding="ascii").split())
-    wanted = _COMMON + _KINDS[kind]
-    kept = wanted if _accepted(wanted) else [flag for flag in wanted if _accepted([flag])]
+    kept = _COMMON + _KINDS[kind]
+    said = _refusal(kept)
+    if said:
+        # a compiler names the flags that it does not know
+        kept = [flag for flag in kept if flag not in said]
+        if _refusal(kept):
+            kept = [flag for flag in kept if not _refusal([flag])]
     _write(cache, " ".join(kept).encode("ascii"))
     return tuple(kept)
 
 
-def _accepted(flags: list[str]) -> bool:
-    """Whether the compiler makes a program with these flags, without a warning."""
+def _refusal(flags: list[str]) -> str:
+    """Return what the compiler has against these flags; nothing if it takes them."""
     with tempfile.TemporaryDirectory() as where:
         source = Path(where) / "x.c"
         source.write_text("int main(void) { return 0; }\n", encoding="ascii")
         command = [*compiler(), "-Werror", *flags, "-o", f"{where}/x", str(source)]
-        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        return (done.stderr or "it fails") if done.returncode else ""
 
 
 def _digest(*parts) -> str:
@@ -187,12 +193,12 @@ def build(lab: Lab, program: str, kind: str = "check") -> Built:
         files = sources(lab, program)
     except intake.Refused as refused:
         return Built(program, kind, None, str(refused))
-    flags = _flags(kind)
+    wanted = flags(kind)
     key = _digest(
         compiler_version(),
         kind,
         program,
-        *flags,
+        *wanted,
         *(x for item in sorted(files.items()) for x in item),
     )
     binary = folder() / f"{program}-{kind}-{key}"
@@ -200,7 +206,7 @@ def build(lab: Lab, program: str, kind: str = "check") -> Built:
     if not said.exists():
         with _alone(binary):
             if not said.exists():
-                _compile(files, flags, binary, said)
+                _compile(files, wanted, binary, said)
     text = said.read_text(encoding="utf-8", errors="replace")
     return Built(program, kind, binary if binary.exists() else None, text)
 
@@ -235,7 +241,7 @@ def _compile(files, flags, binary: Path, said: Path) -> None:
         text = _words(_call(command, where).replace(f"{where}/".encode(), b""))
         if (where / "program.out").exists():
             (where / "program.out").rename(binary)
-        elif not _accepted(list(flags)):
+        elif _refusal(list(flags)):
             raise Broken(f"the compiler fails on an empty program too: {text.strip()[-200:]}")
         _write(said, text.encode())
     finally:

@@ -5,6 +5,7 @@ catches what it raises.  Order, parallel workers, outcomes and the result
 document are made here.
 """
 
+import functools
 import gc
 import os
 import tempfile
@@ -128,6 +129,7 @@ class Runner(Collector):
         self._lacks: dict[str, str] = {}
         self._queue: list[workers.Task] = []
         self._folder = ""
+        self._flags_known: set[str] = set()
         self._stage: Stage | None = None
         self._program: Program | None = None
         self._raised: BaseException | None = None
@@ -213,6 +215,10 @@ class Runner(Collector):
 
     def _native_tasks(self):
         """Yield the compilation of the harness's own parts."""
+        kinds = {found.build for unit in self.units for found, _item in self._checks(unit)}
+        for kind in sorted(kinds):
+            done = functools.partial(self._flags_known.add, kind)
+            yield workers.Task(kind, functools.partial(build.flags, kind), lambda _, f=done: f())
         for name, *flags in NATIVE:
             yield workers.Task(
                 name, lambda n=name, f=flags: str(build.native(n, *f)), lambda _: None
@@ -287,7 +293,7 @@ class Runner(Collector):
                     record.update(verdict)
             self._finish(unit)
 
-        return workers.Task(f"build {program}", work, done)
+        return workers.Task(f"build {program}", work, done, lambda: kind in self._flags_known)
 
     def _check_task(self, unit: Unit, found: marker.Check, item) -> workers.Task:
         key = (found.program, found.name)

@@ -48,7 +48,7 @@ def _compile_commands(lab: labs.Lab, target: Path) -> list[list[str]]:
         files = [name for name in build.sources(lab, program) if name.endswith(".c")]
         paths = [str(lab.source / name) for name in files]
         output = ["-o", str(target / f"{program}-{kind}"), "-lpthread"]
-        flags = [*build._flags(kind), f"-I{lab.folder}"]
+        flags = [*build.flags(kind), f"-I{lab.folder}"]
         commands.append([*build.compiler(), *flags, *paths, *output])
     return commands
 
@@ -97,7 +97,7 @@ def _own_costs(lab: labs.Lab, folder: Path) -> tuple[list[float], float]:
 def _grade(folder: Path, count: int, jobs: int) -> tuple[float, int]:
     """Grade ``count`` correct submissions; return seconds and peak kilobytes.
 
-    The peak is of the batch process itself, which is what may not grow.
+    As many CPUs are used as jobs: a single job would else use them all.  The peak is of the batch process itself, which is what may not grow.
     """
     submissions = folder / f"class-{count}-{jobs}"
     for index in range(count):
@@ -112,7 +112,10 @@ def _grade(folder: Path, count: int, jobs: int) -> tuple[float, int]:
     quiet = {"cwd": labs.ROOT, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     subprocess.run([*python, "plan", str(submissions), run], check=True, **quiet)
     began = time.monotonic()
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(allowed)[:jobs])
     work = subprocess.Popen([*python, "work", run, "-j", str(jobs)], **quiet)
+    os.sched_setaffinity(0, allowed)
     _pid, _status, usage = os.wait4(work.pid, 0)
     return time.monotonic() - began, usage.ru_maxrss
 

@@ -57,7 +57,7 @@ def small():
 
     def compile_one(name: str, kind: str = "plain") -> Path:
         source = PROGRAMS / f"{name}.c"
-        flags = build._flags(kind)
+        flags = build.flags(kind)
         key = build._digest(build.compiler_version(), source.read_bytes(), *flags)
         target = build.folder() / f"test-{name}-{kind}-{key}"
         if not target.exists():

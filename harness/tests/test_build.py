@@ -74,7 +74,7 @@ def test_once_for_all_who_ask_together(lab):
         return [str(built.path), built.path.stat().st_ino]
 
     tasks = [workers.Task("ask", ask, answers.append) for _ in range(4)]
-    build._flags("check")
+    build.flags("check")
     workers.run(tasks, 4)
     assert len(answers) == 4
     assert all(answer == answers[0] for answer in answers)
@@ -228,7 +228,7 @@ def _compiler(tmp_path, monkeypatch, script: str) -> None:
 
 def test_endless_compiler(lab, tmp_path, monkeypatch):
     """A compiler that hangs is ended with all its parts, and is not the student's fault."""
-    build._flags("check")
+    build.flags("check")
     marker = tmp_path / "pid"
     _compiler(tmp_path, monkeypatch, f"sleep 600 & echo $! >{marker}; wait")
     monkeypatch.setattr(build, "_SECONDS", 0.5)
@@ -240,7 +240,7 @@ def test_endless_compiler(lab, tmp_path, monkeypatch):
 
 def test_compiler_that_computes_for_ever(lab, tmp_path, monkeypatch):
     """CPU time without end is the student's source, and ends with words."""
-    build._flags("check")
+    build.flags("check")
     monkeypatch.setitem(build._LIMITS, build.resource.RLIMIT_CPU, 1)
     _compiler(tmp_path, monkeypatch, "while :; do :; done")
     assert not build.build(lab, "one").ok
@@ -248,7 +248,7 @@ def test_compiler_that_computes_for_ever(lab, tmp_path, monkeypatch):
 
 def test_killed_compiler(lab, tmp_path, monkeypatch):
     """A compiler that somebody kills says nothing about the program."""
-    build._flags("check")
+    build.flags("check")
     _compiler(tmp_path, monkeypatch, f"kill -{signal.SIGKILL:d} $$")
     with pytest.raises(Broken, match="was killed"):
         build.build(lab, "one")

@@ -1,0 +1,179 @@
+"""Tasks in processes of their own: order, death, limits, nothing left."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from harness import labs, workers
+from harness.kernel import proc
+
+
+def _task(name, log, work=lambda: None, **how):
+    return workers.Task(name, work, lambda answer: log.append((name, answer)), **how)
+
+
+def test_answers():
+    """Each task answers with what its work returned."""
+    log = []
+    tasks = [_task(str(n), log, lambda n=n: {"square": n * n}) for n in range(20)]
+    workers.run(tasks, 4)
+    assert tasks == []
+    assert sorted(log) == sorted((str(n), {"square": n * n}) for n in range(20))
+
+
+def test_order():
+    """One at a time, tasks run in the order in which they may."""
+    log = []
+    workers.run([_task(name, log) for name in "abcde"], 1)
+    assert [name for name, _answer in log] == list("abcde")
+
+
+def test_ready():
+    """A task that stands on another one waits for it; the rest goes on."""
+    log = []
+
+    def has(name):
+        return lambda: any(one == name for one, _answer in log)
+
+    tasks = [_task("c", log, ready=has("b")), _task("b", log, ready=has("a")), _task("a", log)]
+    tasks.append(_task("d", log))
+    workers.run(tasks, 2)
+    names = [name for name, _answer in log]
+    assert names.index("a") < names.index("b") < names.index("c")
+    assert set(names) == set("abcd")
+
+
+def test_never_ready():
+    """What can never start stays, and keeps nobody."""
+    log = []
+    tasks = [_task("never", log, ready=lambda: False), _task("a", log)]
+    workers.run(tasks, 2)
+    assert [task.name for task in tasks] == ["never"]
+    assert log == [("a", None)]
+
+
+def test_added_on_the_way():
+    """What is done may add further tasks."""
+    log = []
+    tasks = []
+
+    def more(answer):
+        log.append(answer)
+        if answer:
+            tasks.append(workers.Task("more", lambda: answer - 1, more))
+
+    tasks.append(workers.Task("first", lambda: 5, more))
+    workers.run(tasks, 3)
+    assert log == [5, 4, 3, 2, 1, 0]
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda: os.kill(os.getpid(), signal.SIGKILL),
+        lambda: os._exit(0),
+        lambda: os._exit(3),
+        lambda: sys.exit(0),
+        lambda: 1 / 0,
+        lambda: object(),
+        lambda: signal.raise_signal(signal.SIGTERM),
+    ],
+)
+def test_death(work):
+    """A child that dies in whatever way is reported as dead; the others go on."""
+    log = []
+    workers.run([_task("dies", log, work), _task("lives", log, lambda: 1)], 1)
+    assert log == [("dies", None), ("lives", 1)]
+
+
+def test_limit():
+    """A child that hangs is killed at its limit."""
+    log = []
+    began = time.monotonic()
+    slow = _task("hangs", log, lambda: signal.pause(), limit=0.2)
+    workers.run([slow, _task("lives", log, lambda: 1)], 1)
+    assert log == [("hangs", None), ("lives", 1)]
+    assert time.monotonic() - began < 30
+
+
+def test_stopped_child():
+    """A child that was stopped is killed at its limit all the same."""
+    log = []
+    workers.run([_task("x", log, lambda: os.kill(os.getpid(), signal.SIGSTOP), limit=0.2)], 1)
+    assert log == [("x", None)]
+
+
+def test_large_answer():
+    """An answer larger than a pipe comes whole."""
+    log = []
+    workers.run([_task("large", log, lambda: "x" * 5_000_000)], 1)
+    assert len(log[0][1]) == 5_000_000
+
+
+def test_side_by_side():
+    """As many run at once as there are jobs, and no more."""
+    log = []
+    read_end, write_end = os.pipe()
+    os.set_blocking(read_end, False)
+
+    def meet():
+        os.write(write_end, b"x")
+        seen = b""
+        while len(seen) < 3:
+            try:
+                seen += os.read(read_end, 3)
+            except BlockingIOError:
+                continue
+            os.write(write_end, seen)
+            seen = seen if len(seen) >= 3 else b""
+        return len(seen)
+
+    workers.run([_task(str(n), log, meet, limit=30) for n in range(3)], 3)
+    assert [answer for _name, answer in log] == [3, 3, 3]
+
+
+def test_nothing_left_behind():
+    """After a run there is no child, and no descriptor more."""
+    before = os.listdir("/proc/self/fd")
+    workers.run([_task(str(n), [], lambda: 1) for n in range(10)], 3)
+    assert os.listdir("/proc/self/fd") == before
+    assert proc.children(os.getpid()) == []
+
+
+def test_interrupted():
+    """When ``done`` raises, the other children are ended."""
+
+    def stop(answer):
+        raise KeyboardInterrupt
+
+    tasks = [workers.Task("a", lambda: 1, stop), _task("b", [], signal.pause)]
+    with pytest.raises(KeyboardInterrupt):
+        workers.run(tasks, 2)
+    assert proc.children(os.getpid()) == []
+
+
+def test_children_die_with_the_runner(tmp_path):
+    """When the runner is killed, its children go, too."""
+    path = tmp_path / "pids"
+    code = (
+        "import os, signal\n"
+        "from harness import workers\n"
+        f"path = {str(path)!r}\n"
+        "def work():\n"
+        "    with open(path, 'a') as file:\n"
+        "        file.write(f'{os.getpid()}\\n')\n"
+        "    signal.pause()\n"
+        "workers.run([workers.Task('x', work, print) for _ in range(3)], 3)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], cwd=labs.ROOT) as runner:
+        began = time.monotonic()
+        while not path.exists() or path.read_text().count("\n") < 3:
+            assert time.monotonic() - began < 60
+        runner.kill()
+    pids = [int(line) for line in path.read_text().split()]
+    while any(proc.state(pid) not in ("", "Z", "X") for pid in pids):
+        assert time.monotonic() - began < 60
