@@ -55,7 +55,7 @@ rubric: ## every check with its points, printed from the checks
 
 ## Maintainer
 test: ## the project's own tests
-	@$(RUN_SH) --install pytest -q
+	@$(RUN_SH) --install pytest -q -rs
 
 lint: ## formatting and lint of all C and Python
 	@$(RUN_SH) --install harness lint
