@@ -43,8 +43,12 @@ class Output:
         self.ended = False
 
     def drain(self) -> None:
-        """Take what is there; keep the first OUTPUT_LIMIT bytes."""
-        while not self.ended:
+        """Take what is there; keep the first OUTPUT_LIMIT bytes.
+
+        An empty pipe is not read: a program that sleeps in splice(2) holds its
+        lock, and a read would wait for that, non-blocking or not.
+        """
+        while not self.ended and select.select([self.fd], [], [], 0)[0]:
             try:
                 chunk = os.read(self.fd, 1 << 18)
             except BlockingIOError:

@@ -5,6 +5,7 @@ and starts with everything imported.  It may enter namespaces, crash, or be
 killed without harm to the others.
 """
 
+import contextlib
 import json
 import os
 import selectors
@@ -12,6 +13,8 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from .kernel import proc
 
 from .kernel import prctl
 
@@ -29,7 +32,7 @@ class Task:
     work: Callable[[], object]
     done: Callable[[object], None]
     ready: Callable[[], bool] = lambda: True
-    limit: float = 600.0
+    limit: float = 300.0
 
 
 @dataclass
@@ -109,6 +112,12 @@ def _take(fd: int, running: dict[int, _Running], selector) -> None:
 
 
 def _end_late(running: dict[int, _Running]) -> None:
+    """Kill what outlived its limit, and all that it started.
+
+    Its programs too, because it may be waiting in the kernel for one of them.
+    """
     for one in running.values():
         if time.monotonic() - one.began > one.task.limit:
-            os.kill(one.pid, signal.SIGKILL)
+            for pid in [*proc.descendants(one.pid), one.pid]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
