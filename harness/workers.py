@@ -14,9 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from .kernel import proc
-
-from .kernel import prctl
+from .kernel import prctl, proc
 
 
 @dataclass
