@@ -13,16 +13,24 @@ import sys
 
 from . import doors, failure, labs
 
+# What a student's copy leaves out.
+_WHOLE_TREE = ("bench", "handout", "lint", "prove", "skeletons", "soak")
+
 
 def main(argv: list[str]) -> int:
     """Run a door; return its exit status."""
     names = sorted(module.name for module in pkgutil.iter_modules(doors.__path__))
+    if argv and argv[0] not in names and argv[0] in _WHOLE_TREE:
+        print(
+            f"This copy of socklab has no '{argv[0]}': it is part of the whole repository.",
+            file=sys.stderr,
+        )
+        return 2
     if not argv or argv[0] not in names:
         print(f"usage: python3 -m harness {{{'|'.join(names)}}} ...", file=sys.stderr)
         return 2
-    door = importlib.import_module(f".doors.{argv[0]}", __package__)
     try:
-        return door.main(argv[1:])
+        return importlib.import_module(f".doors.{argv[0]}", __package__).main(argv[1:])
     except labs.Unknown as problem:
         print(problem, file=sys.stderr)
         return 2
@@ -30,7 +38,7 @@ def main(argv: list[str]) -> int:
         print(f"The checker broke; this is not your mistake: {problem}", file=sys.stderr)
         return 3
     except KeyboardInterrupt:
-        print("\nstopped; what was decided so far is kept", file=sys.stderr)
+        print("\nStopped.", file=sys.stderr)
         return 130
     except BrokenPipeError:
         with contextlib.suppress(OSError):

@@ -3,8 +3,6 @@
 import inspect
 from dataclasses import dataclass
 
-import pytest
-
 KINDS = ("contract", "robust", "clean")
 HINT_LEVELS = ("concept", "call", "place")
 MAX_POINTS = 8
@@ -59,6 +57,9 @@ def check(
             "needs": (needs,) if isinstance(needs, str) else tuple(needs),
             "challenge": challenge,
         }
+        # late, so that a door is there for Ctrl-C before pytest is
+        import pytest
+
         return pytest.mark.check(**values)(function)
 
     return mark
@@ -84,6 +85,8 @@ def from_item(item) -> Check:
     Raises:
         pytest.UsageError: the marker is missing or incomplete.
     """
+    import pytest
+
     where = f"{item.path.name}::{item.name}"
     marker = item.get_closest_marker("check")
     if marker is None:

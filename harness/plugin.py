@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from _pytest.runner import runtestprotocol
 
-from . import build, machine, marker, probes, result, workers
+from . import build, intake, machine, marker, probes, result, workers
 from .failure import Broken, Failure
 from .labs import ROOT, Lab
 from .program import Program
@@ -92,12 +92,14 @@ class Unit:
         only: names of the checks to run; None for all.  Checks that they stand
             on are not added: see ``with_predecessors``.
         program: the only program to check; None for all.
+        pristine: the skeleton by file name, to tell what is not begun.
     """
 
     lab: Lab
     label: str
     only: Collection[str] | None = None
     program: str | None = None
+    pristine: dict[str, str] = field(default_factory=dict)
     entry: dict = field(default_factory=dict)
     built: dict[tuple[str, str], build.Built] = field(default_factory=dict)
     records: dict[tuple[str, str], dict] = field(default_factory=dict)
@@ -206,7 +208,10 @@ class Runner(Collector):
         for unit in self.units:
             for found, _item in self._checks(unit):
                 unit.records[found.program, found.name] = result.new_check(
-                    found, self.repeat.format(number=unit.lab.number, check=found.name)
+                    found,
+                    self.repeat.format(
+                        number=unit.lab.number, check=f"{found.program}/{found.name}"
+                    ),
                 )
             unit.entry = result.new_lab(unit.label, list(unit.records.values()))
             self.document["labs"].append(unit.entry)
@@ -288,6 +293,7 @@ class Runner(Collector):
             unit.built[program, kind] = built
             row = next(one for one in unit.entry["programs"] if one["name"] == program)
             row["build"] = {"ok": built.ok, "text": built.text}
+            row["begun"] = not _same(unit.lab.source / f"{program}.c", unit.pristine)
             for (name, _check), record in unit.records.items():
                 if not built.ok and name == program and record["outcome"] == "not run":
                     record.update(verdict)
@@ -341,6 +347,14 @@ class Runner(Collector):
             if row["name"] not in unit.told:
                 unit.told.add(row["name"])
                 self.listener.program_done(unit.entry, row, mine)
+
+
+def _same(path: Path, pristine: dict[str, str]) -> bool:
+    """Whether a source is the skeleton still."""
+    try:
+        return intake.take(path.parent, path.name) == pristine.get(path.name, "").encode()
+    except intake.Refused:
+        return False
 
 
 def _was(outcome: str) -> str:

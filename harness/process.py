@@ -14,6 +14,8 @@ from . import breakpoints, diagnosis, waiting
 from .failure import Broken, Failure
 from .kernel import netns, pidfd, proc, syscalls
 
+# What a sanitizer is told to exit with; see ``program.environment``.
+SANITIZER_STATUS = 99
 # Bytes of output after which a program is said to print without end.
 OUTPUT_LIMIT = 32 << 20
 # Seconds until those who were killed are given up; SIGKILL takes far less.
@@ -175,6 +177,8 @@ class Process:
 
     def how_it_ended(self) -> str:
         """Return in words how the program ended; empty while it lives."""
+        if self.end_status == End("exit", SANITIZER_STATUS) and diagnosis.sanitizer(self.stderr):
+            return "was stopped by the sanitizer"
         return str(self.end_status) if self.end_status else ""
 
     def why_it_ended(self) -> str:

@@ -61,6 +61,7 @@ class Program:
         keep=(),
         limits: dict[str, int] | None = None,
         leaks: bool = False,
+        env: dict[str, str] | None = None,
         show: str | None = None,
     ) -> Process:
         """Start the program and return it running.
@@ -73,10 +74,11 @@ class Program:
             keep: descriptors of ours that the program shall have too.
             limits: resource limits by name, as native/launch.c knows them.
             leaks: whether a memory leak is to be reported at the end.
+            env: what its environment shall have besides, or otherwise.
             show: how the step shows the arguments.
         """
         self.stage.tape.add("start", show or shlex.join([f"./{self.name}", *args]))
-        env = environment(leaks)
+        env = {**environment(leaks), **(env or {})}
         if self.kind == "shim":
             if self.clock is None:
                 self.clock = Clock(self.stage.path("clock"))

@@ -75,7 +75,9 @@ def failure(record: dict, number: str) -> str:
         lines += _block(why, f"{_INDENT}why:     ", f"{_INDENT}         ")
     if record["stderr"]:
         lines += _block(record["stderr"], f"{_INDENT}stderr:  ", f"{_INDENT}         ")
-    lines.append(f"{_INDENT}next:    make hint-{number}   {record['repeat']}")
+    which = f"{record['program']}/{record['name']}"
+    lines.append(f"{_INDENT}next:    make hint-{number} CHECK={which}")
+    lines.append(f"{_INDENT}         {record['repeat']}")
     return "\n".join(lines)
 
 
@@ -90,9 +92,11 @@ def program(entry: dict, found: dict, checks: list[dict]) -> str:
     if extra:
         points = sum(one["points"] for one in extra)
         lines[0] += f"   challenge {points}/{sum(one['max'] for one in extra)}"
+    if not found["begun"] and not good:
+        return f"{lines[0]}   not begun: the skeleton, as it was handed out"
     if not found["build"]["ok"] and any(one["outcome"] == "blocked" for one in checks):
-        text = found["build"]["text"] or "it does not compile"
-        return "\n".join([lines[0], *_block(text, "         ")])
+        lines[0] += "   there is no program to check: mend the first error, then check again"
+        return "\n".join([lines[0], *_block(found["build"]["text"], "         ")])
     if "warning:" in found["build"]["text"]:
         lines += _block(found["build"]["text"], "         ")
     blocked = [one for one in checks if one["outcome"] == "blocked"]

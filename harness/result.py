@@ -65,7 +65,7 @@ def new_check(found: Check, repeat: str) -> dict:
 def new_lab(name: str, checks: list[dict]) -> dict:
     """Return the entry of a lab with its checks."""
     programs = [
-        {"name": program, "points": 0, "max": 0, "build": {"ok": False, "text": ""}}
+        {"name": program, "points": 0, "max": 0, "begun": True, "build": {"ok": False, "text": ""}}
         for program in dict.fromkeys(one["program"] for one in checks)
     ]
     entry = {

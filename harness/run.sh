@@ -21,6 +21,13 @@ if [ "$(uname -s)" != Linux ]; then
 	exit 2
 fi
 
+part=$1
+[ "$1" = pytest ] && part=harness/tests
+if [ ! -d "$part" ]; then
+	echo "This copy of socklab has no $part: it is part of the whole repository." >&2
+	exit 2
+fi
+
 modules=pytest
 packages="python3 python3-pytest"
 if [ "${1-}" = pytest ]; then
@@ -75,8 +82,4 @@ export PYTHONPYCACHEPREFIX="${SOCKLAB_BUILD:-$PWD/.build}/pycache"
 unset PYTEST_ADDOPTS PYTHONPATH
 module=$1
 shift
-if [ ! -d "$(echo "$module" | cut -d. -f1)" ] && [ "$module" != pytest ]; then
-	echo "This copy of socklab has no $module: it is part of the whole repository." >&2
-	exit 2
-fi
 exec "$python" -m "$module" "$@"

@@ -203,7 +203,7 @@ def _check_limits(processes, meter, due, rounds, look) -> None:
     if alive > CPU_LIMIT * machine.scale() or ever > REAPED_LIMIT * machine.scale():
         raise Failure(
             due,
-            f"a program that keeps the CPU busy ({ever:.1f} s of CPU time, no progress)",
+            f"{processes[-1].name} keeps the CPU busy ({ever:.1f} s of CPU time, no progress)",
             "busy instead of asleep: a loop goes round without a call that waits, or one whose "
             "call fails or returns 0 each time",
         )

@@ -24,4 +24,11 @@ def agreed(question: str) -> bool:
     if not sys.stdin.isatty():
         say(f"{question} Say yes with YES=1.")
         return False
-    return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+    try:
+        answer = input(f"{question} [y/N] ")
+    except EOFError:
+        answer = ""
+    if answer.strip().lower() in ("y", "yes"):
+        return True
+    say("Nothing was changed.")
+    return False

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from .. import build, labs, plugin, report, result
-from . import say, variable
+from . import reset, say, variable
 
 FULL, MISSING, BAD_INPUT, ERROR = 0, 1, 2, 3
 
@@ -54,8 +54,7 @@ def run(numbers: list[str], listener) -> tuple[int, dict]:
         )
     seed = _seed()
     only = variable("CHECK")
-    names = {only, f"test_{only}"} if only else None
-    units = [plugin.Unit(lab, lab.name, names) for lab in found]
+    units = [_unit(lab, only) for lab in found]
     target = _target(seed)
     repeat = "make check-{number} CHECK={check} SEED=" + seed
     if source != "labs" and not variable("RESULT"):
@@ -81,6 +80,24 @@ def run(numbers: list[str], listener) -> tuple[int, dict]:
     return _status(runner.document), runner.document
 
 
+def _unit(lab: labs.Lab, only: str) -> plugin.Unit:
+    """Return what to check of a lab.
+
+    Args:
+        lab: the lab.
+        only: nothing, a program, the name of a check, or program/check.
+    """
+    try:
+        pristine = reset.pristine(lab)
+    except labs.Unknown:
+        pristine = {}
+    program, _slash, name = only.rpartition("/")
+    if not program and f"{name}.c" in lab.files():
+        program, name = name, ""
+    names = {name, f"test_{name}"} if name else None
+    return plugin.Unit(lab, lab.name, names, program or None, pristine)
+
+
 def _target(seed: str) -> Path:
     """Return where the result document goes; it is written once to be sure."""
     target = Path(variable("RESULT") or result.last("run")).resolve()
@@ -93,8 +110,11 @@ def _target(seed: str) -> Path:
 
 
 def _no_such_check(name: str, runner) -> str:
-    known = sorted({found.name for pairs in runner.checks.values() for found, _item in pairs})
-    near = difflib.get_close_matches(f"test_{name.removeprefix('test_')}", known, 3)
+    known = {found.name for pairs in runner.checks.values() for found, _item in pairs}
+    known |= {found.program for pairs in runner.checks.values() for found, _item in pairs}
+    last = name.rpartition("/")[2]
+    near = difflib.get_close_matches(last, known, 2)
+    near = near or difflib.get_close_matches(f"test_{last.removeprefix('test_')}", known, 2)
     hint = f"Did you mean {' or '.join(near)}?" if near else "make rubric lists them all."
     return f"There is no check {name} here. {hint}"
 
@@ -129,6 +149,8 @@ def main(argv: list[str]) -> int:
     if len(document["labs"]) > 1:
         points = sum(lab["points"] for lab in document["labs"])
         say(f"total {points}/{sum(lab['max'] for lab in document['labs'])}")
-    if status != FULL:
+    if not any(row["begun"] for lab in document["labs"] for row in lab["programs"]):
+        say(f"Begin with labs/{document['labs'][0]['name']}/README.md")
+    elif status != FULL:
         say(f"seed {document['seed']}")
     return status

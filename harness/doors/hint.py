@@ -17,21 +17,34 @@ def _first_failing(lab: labs.Lab) -> dict | None:
         raise labs.Unknown(
             f"There is no result of lab {lab.number} yet: make check-{lab.number}"
         ) from None
-    checks = document["labs"][0]["checks"]
+    entry = document["labs"][0]
     wanted = variable("CHECK")
-    if wanted:
-        names = (wanted, f"test_{wanted}")
-        found = next((one for one in checks if one["name"] in names), None)
-        if found is None:
-            raise labs.Unknown(f"There is no check {wanted} in lab {lab.number}.")
-        return found
-    for program in document["labs"][0]["programs"]:
-        if not program["build"]["ok"] and program["build"]["text"]:
-            raise labs.Unknown(
-                f"{program['name']}.c does not compile; the compiler's own words are the hint: "
-                f"make check-{lab.number}"
-            )
-    return next((one for one in checks if one["outcome"] == "failed"), None)
+    program, _slash, name = wanted.rpartition("/")
+    checks = [
+        one
+        for one in entry["checks"]
+        if (one["program"] == program or not program)
+        and (not wanted or wanted == one["program"] or one["name"] in (name, f"test_{name}"))
+    ]
+    if wanted and not checks:
+        raise labs.Unknown(f"There is no check {wanted} in lab {lab.number}.")
+    failed = [one for one in checks if one["outcome"] == "failed"]
+    rows = {row["name"]: row for row in entry["programs"]}
+    # what somebody works on goes before what nobody has begun
+    failed.sort(key=lambda one: not rows[one["program"]]["begun"])
+    broken = [
+        row["name"]
+        for row in entry["programs"]
+        if row["build"]["text"] and not row["build"]["ok"] and (not wanted or row["name"] == program)
+    ]
+    if broken and not (failed and rows[failed[0]["program"]]["begun"]):
+        raise labs.Unknown(
+            f"{broken[0]}: there is no program yet; the compiler's own words are the hint: "
+            f"make check-{lab.number} CHECK={broken[0]}"
+        )
+    if not failed and wanted and len(checks) == 1:
+        return checks[0]
+    return failed[0] if failed else None
 
 
 def main(argv: list[str]) -> int:
@@ -59,7 +72,7 @@ def main(argv: list[str]) -> int:
     for level, hint in list(zip(marker.HINT_LEVELS, found.hints, strict=True))[:count]:
         say(f"  {level + ':':<9} {hint}")
     if count < len(found.hints):
-        say(f"For more: make hint-{lab.number}")
+        say(f"For more: make hint-{lab.number} CHECK={key}")
     else:
         say(f"That was the last hint. To see the whole check again: {record['repeat']}")
     memory.parent.mkdir(parents=True, exist_ok=True)

@@ -1,10 +1,20 @@
 """``make reset-NN``: puts the skeleton of a lab back; asks first.
 
-What was there is kept beside it, under a name that ends in ``.before-reset``.
+What was there is kept beside it, as ``NAME.before-reset`` or, where that is
+taken, ``NAME.before-reset.2`` and so on.
 """
 
-from .. import labs, skeleton
+from pathlib import Path
+
+from .. import labs, result, skeleton
 from . import agreed, say
+
+
+def _backup(path: Path) -> Path:
+    """Return a name for the old version that nothing has yet."""
+    first = path.with_name(f"{path.name}.before-reset")
+    names = [first, *(first.with_name(f"{first.name}.{number}") for number in range(2, 1000))]
+    return next(name for name in names if not name.exists() and not name.is_symlink())
 
 
 def pristine(lab: labs.Lab) -> dict[str, str]:
@@ -43,7 +53,8 @@ def main(argv: list[str]) -> int:
     for name, text in changed.items():
         path = lab.folder / name
         if path.exists() or path.is_symlink():
-            path.replace(path.with_name(f"{name}.before-reset"))
+            path.rename(_backup(path))
         path.write_text(text, encoding="utf-8")
         say(f"{name} is the skeleton again")
+    result.last(lab.name).unlink(missing_ok=True)
     return 0

@@ -39,6 +39,11 @@ def main(argv: list[str]) -> int:
         say(f"  {lab.name}/{name}  {len(data)} bytes")
     say(report.score(document["labs"][0]))
     say(f"{target.name}  sha256 {hashlib.sha256(target.read_bytes()).hexdigest()}")
+    for row in document["labs"][0]["programs"]:
+        if not row["build"]["ok"]:
+            say(f"Mind: {row['name']}.c does not compile.")
+        elif not row["begun"]:
+            say(f"Mind: {row['name']}.c is the skeleton still.")
     say("Hand in that file. Nothing was uploaded.")
     return 0
 

@@ -202,7 +202,7 @@ def test_busy(world, arguments):
 
     def work(stage, program):
         failure = _failure(program("spins").start(*arguments).wait_reading)
-        assert failure.got.startswith("a program that keeps the CPU busy (1.")
+        assert "keeps the CPU busy (1." in failure.got
         assert failure.why.startswith("busy instead of asleep")
 
     world(work)

@@ -9,7 +9,8 @@ from harness.kernel import netns, proc, sockdiag
 from harness.kernel.syscalls import ACCEPT, MULTIPLEX, SLEEP
 
 SERVES = ("test_answers_each_byte",)
-UNIX = (*SERVES, "test_unix")
+ENDS = (*SERVES, "test_end_of_file")
+UNIX = (*ENDS, "test_unix")
 IN_USE = b"incsrv: bind: Address already in use\n"
 
 
@@ -263,7 +264,7 @@ def test_end_of_file(program):
 @check(
     points=1,
     kind="contract",
-    after=SERVES,
+    after=ENDS,
     hints=(
         "Clients wait in the listening socket's queue until the server accepts them, one by one.",
         "The second argument of listen(2) is the length of that queue.",
@@ -296,7 +297,7 @@ def test_queue(program):
 @check(
     points=1,
     kind="contract",
-    after=SERVES,
+    after=ENDS,
     hints=(
         "In the UNIX domain a socket's address is a path; all the rest is as with TCP.",
         "A struct sockaddr_un, see unix(7), with AF_UNIX in sun_family and the path in sun_path.",
@@ -456,7 +457,7 @@ def test_idle(program):
 @check(
     points=1,
     kind="robust",
-    after=SERVES,
+    after=ENDS,
     hints=(
         "Ctrl-Z stops a program inside of a call, fg lets it go on; some calls then fail.",
         "errno is EINTR then, see signal(7): that is no error, call again.",
@@ -492,7 +493,7 @@ def test_stopped(program):
 @check(
     points=1,
     kind="robust",
-    after=SERVES,
+    after=ENDS,
     hints=(
         "A connection can break; then read fails, and that is the end of one client only.",
         "read(2) returns -1 with ECONNRESET: neither a number of bytes nor a reason to exit.",
@@ -523,7 +524,7 @@ def test_reset(program):
 @check(
     points=2,
     kind="robust",
-    after=SERVES,
+    after=ENDS,
     hints=(
         "Who writes to a connection that the other side has given up gets a signal, SIGPIPE.",
         "signal(2) with SIG_IGN, or send(2) with MSG_NOSIGNAL; then EPIPE ends that client.",
@@ -551,7 +552,7 @@ def test_sigpipe(program):
 @check(
     points=1,
     kind="robust",
-    after=SERVES,
+    after=ENDS,
     hints=(
         "accept can fail for reasons that pass: the client has gone, or descriptors ran out.",
         "accept(2), ERRORS: after ECONNABORTED or EMFILE a message, and accept again.",
@@ -600,7 +601,7 @@ def test_accept_fails(program):
 @check(
     points=1,
     kind="robust",
-    after=SERVES,
+    after=ENDS,
     hints=(
         "Who closes a TCP connection first keeps its port for a minute (TIME_WAIT).",
         "setsockopt(2) with SO_REUSEADDR, see socket(7), before bind(2).",
@@ -655,7 +656,7 @@ def left_behind(program, server, before, why):
 @check(
     points=1,
     kind="clean",
-    after=(*SERVES, "test_end_of_file"),
+    after=ENDS,
     hints=(
         "Each connection is a descriptor, and a process may only have so many of them.",
         "close(2) for each descriptor that accept(2) returned; shutdown(2) does not do that.",
@@ -682,7 +683,7 @@ def test_nothing_left(program):
 @check(
     points=1,
     kind="clean",
-    after=(*SERVES, "test_reset"),
+    after=(*ENDS, "test_reset"),
     hints=(
         "A connection that broke is still an open descriptor.",
         "close(2) on every way out, also where read(2) or write(2) failed.",
