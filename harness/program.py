@@ -11,7 +11,7 @@ import subprocess
 
 from . import build, diagnosis, peers
 from .clock import Clock
-from .failure import Failure
+from .failure import Failure, require
 from .kernel import proc, sockdiag, syscalls
 from .process import Output, Process
 
@@ -32,6 +32,10 @@ def environment(leaks: bool = False) -> dict[str, str]:
         "UBSAN_OPTIONS": "halt_on_error=1:exitcode=99:print_stacktrace=0:log_path=stderr",
         "LSAN_OPTIONS": "exitcode=99",
     }
+
+
+# What looks like an address, and is none.
+NO_ADDRESS = "1.2.3.999"
 
 
 class Program:
@@ -161,6 +165,26 @@ class Program:
         end = process.wait_end()
         self.stage.tape.add("wait", f"for the end of {self.name}", str(end))
         return process
+
+    def refuse_address(self, *args: str) -> None:
+        """Require that the program refuses NO_ADDRESS, which is among ``args``.
+
+        Status 2 is due; 1 is right for a program that looks names up, too.  In
+        a network that is shared with others it might ask a real name server,
+        so nothing is tried there.
+        """
+        if not self.stage.private:
+            return
+        process = self.start(*args)
+        why = f"{NO_ADDRESS} is no address: inet_pton returned 0, and nobody looked at that"
+        try:
+            end = process.wait_end()
+        except Failure as failure:
+            failure.why = why
+            raise
+        self.stage.tape.add("wait", f"for the end of {self.name}", process.how_it_ended())
+        good = end.kind == "exit" and end.number in (1, 2) and not process.stdout
+        require(good, "a usage error: exit status 2, nothing on stdout", str(end), why)
 
     def next_client(self) -> str:
         """Return a name for the next client."""

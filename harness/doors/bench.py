@@ -97,7 +97,8 @@ def _own_costs(lab: labs.Lab, folder: Path) -> tuple[list[float], float]:
 def _grade(folder: Path, count: int, jobs: int) -> tuple[float, int]:
     """Grade ``count`` correct submissions; return seconds and peak kilobytes.
 
-    As many CPUs are used as jobs: a single job would else use them all.  The peak is of the batch process itself, which is what may not grow.
+    As many CPUs are used as jobs: a single job would else use them all.
+    The peak is of the batch process itself, which is what may not grow.
     """
     submissions = folder / f"class-{count}-{jobs}"
     for index in range(count):

@@ -35,7 +35,9 @@ def _first_failing(lab: labs.Lab) -> dict | None:
     broken = [
         row["name"]
         for row in entry["programs"]
-        if row["build"]["text"] and not row["build"]["ok"] and (not wanted or row["name"] == program)
+        if row["build"]["text"]
+        and not row["build"]["ok"]
+        and (not wanted or row["name"] == program)
     ]
     if broken and not (failed and rows[failed[0]["program"]]["begun"]):
         raise labs.Unknown(

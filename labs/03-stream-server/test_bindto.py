@@ -6,6 +6,7 @@ from pathlib import Path
 from harness import Failure, check, diagnosis, fail, require
 from harness.kernel import netns
 from harness.peers import Door
+from harness.program import NO_ADDRESS
 
 ERROR = "what the kernel answers is the result here: errors go to stdout, by their symbolic name"
 ANY = "0.0.0.0"
@@ -88,6 +89,7 @@ def test_binds(program):
     process = program.start("-2", program.stage.address)
     process.expect_exit(2)
     process.expect_stdout(b"")
+    program.refuse_address(NO_ADDRESS, "0")
 
 
 @check(

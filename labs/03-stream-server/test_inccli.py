@@ -9,6 +9,7 @@ from harness import Failure, check, diagnosis, fail, require
 from harness.failure import Broken
 from harness.kernel.syscalls import WRITE
 from harness.peers import Door
+from harness.program import NO_ADDRESS
 
 KEEPS_ON = "the server's answer has come, but the program waits for more: one byte is the answer"
 
@@ -151,6 +152,9 @@ def test_refused(program):
         process = program.start(address, str(port), char)
         ends(process, 2, b"", "CHAR is exactly one byte")
         require(process.stderr, "a message on stderr", "nothing")
+    _address, port = target(program)
+    Door(program.stage, (address, port))  # where 0.0.0.0 would lead
+    program.refuse_address(NO_ADDRESS, str(port), "a")
 
 
 @check(

@@ -7,6 +7,7 @@ import signal
 from harness import Failure, check, diagnosis, fail, require
 from harness.kernel import netns, proc, sockdiag
 from harness.kernel.syscalls import ACCEPT, MULTIPLEX, SLEEP
+from harness.program import NO_ADDRESS
 
 SERVES = ("test_answers_each_byte",)
 ENDS = (*SERVES, "test_end_of_file")
@@ -203,6 +204,7 @@ def test_taken_port(program):
         process.expect_exit(2)
         process.expect_stdout(b"")
         require(process.stderr, "a message on stderr", "nothing")
+    program.refuse_address(NO_ADDRESS, "0")
 
 
 @check(

@@ -11,6 +11,7 @@ from harness.diagnosis import show
 from harness.kernel import proc
 from harness.kernel.syscalls import POLL, SELECT, SLEEP
 from harness.peers import Door
+from harness.program import NO_ADDRESS
 
 PAUSE = SLEEP | POLL | SELECT
 REFUSED = os.strerror(errno.ECONNREFUSED)
@@ -237,6 +238,9 @@ def test_gives_up(program):
         process = program.run(*options, address, str(port))
         process.expect_exit(2)
         process.expect_stdout(b"")
+    port = program.stage.port()
+    Door(program.stage, (address, port))  # where 0.0.0.0 would lead
+    program.refuse_address("-n", "1", NO_ADDRESS, str(port))
 
 
 @check(
