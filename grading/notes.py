@@ -11,7 +11,7 @@ _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 # What the harness says it got, and what that is called here.
 _GOT = (
-    (r"exited with status 99|was killed by SIG(SEGV|ABRT|BUS|FPE|ILL)\b", "crashes"),
+    (r"was stopped by the sanitizer|was killed by SIG(SEGV|ABRT|BUS|FPE|ILL)\b", "crashes"),
     (r"^[a-z0-9]+ exited with status 0; its child (?!a zombie)", "left a process behind"),
     (r"keeps the CPU busy", "busy loop"),
     (r"MB on std(out|err)$", "prints without end"),

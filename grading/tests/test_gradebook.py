@@ -55,7 +55,7 @@ def test_two_labs():
     "changes, note",
     [
         ({"got": "incsrv was killed by SIGSEGV"}, "crashes: incsrv"),
-        ({"got": "incsrv exited with status 99"}, "crashes: incsrv"),
+        ({"got": "incsrv was stopped by the sanitizer"}, "crashes: incsrv"),
         (
             {"steps": [{"verb": "wait", "text": "", "saw": "was killed by SIGABRT"}]},
             "crashes: incsrv",
@@ -79,7 +79,7 @@ def test_what_stands_out(changes, note):
     "changes",
     [
         {"got": '"incsrv was killed by SIGSEGV"'},
-        {"got": r'"a\" exited with status 99; its child lives"'},
+        {"got": r'"a\" was stopped by the sanitizer; its child lives"'},
         {"stderr": "keeps the CPU busy"},
         {"steps": [{"verb": "look", "text": "", "saw": "was killed by SIGSEGV"}]},
         {"got": "incsrv was killed by SIGSEGV", "outcome": "passed"},
