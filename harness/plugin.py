@@ -20,7 +20,9 @@ from _pytest.runner import runtestprotocol
 
 from . import build, intake, machine, marker, probes, result, workers
 from .failure import Broken, Failure
+from .kernel import prctl, proc
 from .labs import ROOT, Lab
+from .process import unobservable
 from .program import Program
 from .stage import Stage
 
@@ -131,6 +133,7 @@ class Runner(Collector):
         self._lacks: dict[str, str] = {}
         self._queue: list[workers.Task] = []
         self._folder = ""
+        self._binaries = ""
         self._flags_known: set[str] = set()
         self._stage: Stage | None = None
         self._program: Program | None = None
@@ -160,13 +163,15 @@ class Runner(Collector):
         began = time.monotonic()
         try:
             private = "netns" not in self._lacks
-            self._stage = Stage(found.name, self.seed, private, self._lacks, self._folder)
+            self._stage = Stage(
+                found.name, self.seed, private, self._lacks, self._folder, self._binaries
+            )
             self._program = Program(self._stage, built.program, str(built.path), built.kind)
             try:
                 runtestprotocol(item, log=False, nextitem=None)
             finally:
-                self._stage.close()
-            answer = _outcome(self._raised)
+                spoilt = self._stage.close()
+            answer = _outcome(self._raised or spoilt)
             answer["steps"] = result.steps(self._stage.tape)
             answer["stderr"] = _stderr(self._stage)
         except Exception:
@@ -180,13 +185,19 @@ class Runner(Collector):
         """Run all checks, in parallel, and keep the document up to date."""
         if self.errors:
             return True
+        prctl.hide()
         self._prepare()
         # forked children shall share our memory, not copy it to collect garbage
         gc.collect()
         gc.freeze()
         # one folder for all, so that nothing stays even if a check is killed
-        with tempfile.TemporaryDirectory(prefix="sl-", ignore_cleanup_errors=True) as folder:
-            self._folder = folder
+        with (
+            tempfile.TemporaryDirectory(prefix="sl-", ignore_cleanup_errors=True) as folder,
+            tempfile.TemporaryDirectory(
+                prefix="run-", dir=build.folder(), ignore_cleanup_errors=True
+            ) as binaries,
+        ):
+            self._folder, self._binaries = folder, binaries
             self._run_all()
         self.document["state"] = "complete"
         self._save()
@@ -364,6 +375,8 @@ def _was(outcome: str) -> str:
 def _outcome(raised: BaseException | None) -> dict:
     if raised is None:
         return {"outcome": "passed"}
+    if isinstance(raised, proc.Hidden):
+        raised = unobservable(raised)
     if isinstance(raised, Failure):
         return {
             "outcome": "failed",

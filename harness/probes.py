@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import build
-from .kernel import netns, notify, pidfd, proc, sockdiag, syscalls
+from .kernel import netns, notify, pidfd, prctl, proc, sockdiag, syscalls
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,7 @@ def _child(work) -> int:
     pid = os.fork()
     if pid == 0:
         try:
+            prctl.show()  # as a program is that was just started
             work()
         finally:
             os._exit(0)

@@ -181,6 +181,17 @@ class Process:
             return "was stopped by the sanitizer"
         return str(self.end_status) if self.end_status else ""
 
+    def stdout_elsewhere(self) -> str:
+        """Return what the program did to its stdout; empty where that is as it was."""
+        if self.end_status or self._stdout is None:
+            return ""
+        given = os.readlink(f"/proc/self/fd/{self._stdout.fd}")
+        now = proc.descriptors(self.pid).get(1)
+        if now == given or given.startswith("/dev/"):
+            return ""
+        what = f"leads to {now}" if now else "was closed"
+        return f"its stdout, descriptor 1, {what}: the program did that itself"
+
     def why_it_ended(self) -> str:
         """Return the mistake that an end speaks of; nothing where a check ended it."""
         end = self.end_status
@@ -262,7 +273,9 @@ class Process:
         def still():
             nonlocal last
             look = waiting.snapshot([self])
-            same = look is not None and look == last and not netns.settle()
+            if look is not None and look == last and netns.settle():
+                look = waiting.snapshot([self])  # what was on its way has come
+            same = look is not None and look == last
             last = look
             return (look,) if same else None
 

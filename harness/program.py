@@ -100,7 +100,7 @@ class Program:
         for key, value in {"core": 0, "fsize": 64 << 20, **(limits or {})}.items():
             command += ["-l", f"{key}={value}"]
         launcher = subprocess.Popen(
-            [*command, "--", self.path, *args],
+            [*command, "--", self.stage.own_copy(self.path, self.name), *args],
             stdin=in_child,
             stdout=out_child,
             stderr=err_child,
@@ -281,7 +281,7 @@ class Server:
         got = self.process.stdout
         self.stage.tape.add("look", "at stdout", diagnosis.show(got))
         if not got:
-            why = "the line is not printed"
+            why = self.process.stdout_elsewhere() or "the line is not printed"
             if self._prints_to_terminal():
                 why = (
                     "the line is printed, but not flushed: a terminal gets each line at once, but "

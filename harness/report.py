@@ -1,6 +1,7 @@
 """A result as a person reads it in the terminal."""
 
 import os
+import re
 import sys
 import textwrap
 
@@ -27,10 +28,15 @@ def colours(stream=None) -> bool:
 
 
 def escape(text: str) -> str:
-    """Return text of a stranger's program, harmless to a terminal."""
-    return "".join(
-        ch if ch == "\n" or ch == "\t" or (ch.isprintable()) else f"\\x{ord(ch):02x}" for ch in text
+    """Return text of a stranger's program, harmless to a terminal or to who reads logs.
+
+    A line that begins with :: or ##[ would be an order to the machine that runs
+    a workflow.
+    """
+    shown = "".join(
+        ch if ch == "\n" or ch == "\t" or ch.isprintable() else f"\\x{ord(ch):02x}" for ch in text
     )
+    return re.sub(r"^([ \t]*)(?=::|##\[)", r"\1\\", shown, flags=re.M)
 
 
 def mark(outcome: str) -> str:

@@ -3,11 +3,12 @@
 import contextlib
 import os
 import random
+import shutil
 import socket
 import tempfile
 
-from . import diagnosis
-from .failure import Tape
+from . import build, diagnosis
+from .failure import Failure, Tape
 from .kernel import netns, prctl, proc, sockdiag
 
 
@@ -34,9 +35,18 @@ class Stage:
             the check gets a loopback address of its own.
         lacks: the names of the probes that failed; see ``probes``.
         parent: where to make the check's folder; by default the system's.
+        binaries: where to make the folder of the program's binary.
     """
 
-    def __init__(self, name: str, seed: str, private: bool, lacks=(), parent: str | None = None):
+    def __init__(
+        self,
+        name: str,
+        seed: str,
+        private: bool,
+        lacks=(),
+        parent: str | None = None,
+        binaries: str | None = None,
+    ):
         self.name = name
         self.lacks = lacks
         self.tape = Tape()
@@ -56,6 +66,8 @@ class Stage:
         self.sockdiag = sockdiag.SockDiag()
         # Short, because the path of a UNIX socket has 107 bytes at most.
         self.folder = tempfile.mkdtemp(prefix="sl-", dir=parent)
+        self._binaries = binaries
+        self._copies: dict[str, tuple[str, tuple[int, ...]]] = {}
 
     def can(self, probe: str) -> bool:
         """Whether this machine offers something; the names are in ``probes``."""
@@ -78,6 +90,36 @@ class Stage:
         """Return the path of a file in the check's own folder."""
         return os.path.join(self.folder, name)
 
+    def own_copy(self, binary: str, name: str) -> str:
+        """Return a copy of a binary for this check alone.
+
+        A program may spoil its own file, but not what the next check runs.
+
+        Raises:
+            Failure: it has spoilt its copy already.
+        """
+        if binary not in self._copies:
+            folder = tempfile.mkdtemp(prefix="run-", dir=self._binaries or build.folder())
+            where = os.path.join(folder, name)
+            shutil.copyfile(binary, where)
+            os.chmod(where, 0o755)
+            self._copies[binary] = (where, _stamp(where))
+        spoilt = self.spoilt()
+        if spoilt is not None:
+            raise spoilt
+        return self._copies[binary][0]
+
+    def spoilt(self) -> Failure | None:
+        """Return the failure of a program that has changed its own file."""
+        for where, stamp in self._copies.values():
+            if _stamp(where) != stamp:
+                return Failure(
+                    "a program that leaves its own file alone",
+                    f"the file of {os.path.basename(where)} was changed while it ran",
+                    "the program replaced or removed the file that it was started from",
+                )
+        return None
+
     def program_sockets(self) -> list[tuple[bool, str, int]]:
         """Return (listens, address, port) of the program's TCP sockets."""
         mine = set()
@@ -90,20 +132,12 @@ class Stage:
         unlisted = len(mine - {s.inode for s in found})
         return listed or [(False, "", 0)] * bool(unlisted)
 
-    def in_transit(self) -> bool:
-        """Whether bytes of a TCP connection are still on their way.
-
-        They are where one end has bytes to deliver and the other has read all
-        it got: the kernel waits for an acknowledgement (Nagle's algorithm) or
-        for a timer of its own, and then goes on.
-        """
+    def connections(self) -> list[sockdiag.Socket]:
+        """Return both ends of every TCP connection, with what is in their queues."""
         found = self.sockdiag.inet(socket.IPPROTO_TCP, sockdiag.CONNECTED)
         if not self.private:  # there are others beside us
             found = [s for s in found if self.address in (s.address, s.peer)]
-        unread = {(s.address, s.port, s.peer, s.peer_port): s.rqueue for s in found}
-        return any(
-            s.wqueue and unread.get((s.peer, s.peer_port, s.address, s.port)) == 0 for s in found
-        )
+        return found
 
     def diagnose(self, tasks) -> str:
         """Explain why the program came to rest, where its end tells."""
@@ -125,15 +159,32 @@ class Stage:
             return "it was stopped by a signal such as SIGSTOP, which the checker did not send"
         return ""
 
-    def close(self) -> None:
-        """End every process, close every descriptor, remove every file."""
+    def close(self) -> Failure | None:
+        """End every process, close every descriptor, remove every file.
+
+        Returns:
+            The failure of a program that has changed its own file meanwhile.
+        """
         with contextlib.ExitStack() as stack:
             stack.callback(remove, self.folder)
+            for where, _before in self._copies.values():
+                stack.callback(remove, os.path.dirname(where))
             stack.callback(self.sockdiag.close)
             for closer in self.closers:
                 stack.callback(closer)
-            for process in self.processes:
-                stack.callback(process.end)
+            with contextlib.ExitStack() as first:
+                for process in self.processes:
+                    first.callback(process.end)
+            return self.spoilt()
+
+
+def _stamp(path: str) -> tuple[int, ...]:
+    """Return what no program can leave as it was when it changes a file."""
+    try:
+        found = os.stat(path, follow_symlinks=False)
+    except OSError:
+        return ()
+    return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
 def remove(folder: str) -> None:

@@ -32,6 +32,10 @@ PROCESS_LIMIT = 200
 STRAY_LIMIT = 1000
 # A pause longer than this, in seconds, is no better than an endless one.
 LONG_TIMER = 5.0
+# Who sleeps undisturbed for so many seconds has no shorter timer, even where
+# none can be seen; it is told by the clock, and on no machine too early, for a
+# timer that expires wakes the program at once.
+UNSEEN_TIMER = 1.2 * LONG_TIMER
 # Seconds; only for what all the other limits can't see.
 DEADLINE = 60.0
 
@@ -148,6 +152,7 @@ def until(stage, ready, due: str, fds=(), progress=None):
     processes = stage.processes
     meter = _Meter(processes)
     previous = None
+    since = 0.0
     rounds = 0
     step = _FIRST_STEP
     while True:
@@ -164,16 +169,22 @@ def until(stage, ready, due: str, fds=(), progress=None):
                 meter.restart()
         look = snapshot(processes)
         meter.note(look)
-        if look is not None and look == previous and not _has_timer(look, processes):
+        if look != previous:
+            since = time.monotonic()
+        elif look is not None and (
+            not _has_timer(look, processes) or time.monotonic() - since > UNSEEN_TIMER
+        ):
             netns.flush_loopback()
-            moving = stage.in_transit()  # first, so that what arrives now is seen by ready
+            before = stage.connections()
             for process in processes:
                 process.service()
             value = ready()
             if value:
                 return value
+            # what ready() took may have made room for more
+            after = stage.connections()
             resting = snapshot(processes) == look and not any(p.has_news() for p in processes)
-            if resting and not moving:
+            if resting and before == after and not in_transit(after):
                 raise Failure(due, describe(processes, look), stage.diagnose(look))
         previous = look
         rounds += 1
@@ -181,6 +192,19 @@ def until(stage, ready, due: str, fds=(), progress=None):
         step = min(2 * step, _LONGEST_STEP)
         watched = [*fds, *(fd for process in processes for fd in process.fds_to_watch())]
         select.select(watched, [], [], step)
+
+
+def in_transit(connections) -> bool:
+    """Whether bytes of a TCP connection are still on their way.
+
+    They are where one end has bytes to deliver and the other has read all it
+    got: the kernel waits for an acknowledgement (Nagle's algorithm) or for a
+    timer of its own, and then goes on.
+    """
+    unread = {(s.address, s.port, s.peer, s.peer_port): s.rqueue for s in connections}
+    return any(
+        s.wqueue and unread.get((s.peer, s.peer_port, s.address, s.port)) == 0 for s in connections
+    )
 
 
 def _check_limits(processes, meter, due, rounds, look) -> None:

@@ -279,13 +279,26 @@ def test_long_hidden_timer(world, word):
         world(work)
 
 
-def test_deadline(world, monkeypatch):
-    """What no other limit sees ends at the deadline, and names the timer."""
-    monkeypatch.setattr(waiting, "DEADLINE", 0.3)
+@pytest.mark.parametrize("word", ["timer_create", "setitimer"])
+def test_long_unseen_timer(world, monkeypatch, word):
+    """A timer of which only the existence is known is waited for as long as others."""
+    monkeypatch.setattr(waiting, "UNSEEN_TIMER", 0.5)
 
     def work(stage, program):
-        failure = _failure(program("hidden").start("timer_create", "60000").wait_end)
-        assert failure.got == "hidden asleep in pause, with a timer that did not end"
+        failure = _failure(program("hidden").start(word, "60000").wait_end)
+        assert failure.got.startswith("hidden asleep in ")
+
+    world(work)
+
+
+def test_deadline(world, monkeypatch):
+    """What no other limit sees ends at the deadline, and blames nobody."""
+    monkeypatch.setattr(waiting, "DEADLINE", 0.3)
+    monkeypatch.setattr(waiting, "CPU_LIMIT", 1e6)
+
+    def work(stage, program):
+        with pytest.raises(Broken, match="nothing decided after"):
+            program("spins").start().wait_reading()
 
     world(work)
 
