@@ -1,0 +1,96 @@
+"""The result document: valid at every moment, and honest arithmetic."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import jsonschema
+import pytest
+
+from harness import labs, result
+
+SCHEMA = json.loads(result.SCHEMA_FILE.read_text(encoding="utf-8"))
+
+
+def _valid(text: str) -> dict:
+    document = json.loads(text)
+    jsonschema.validate(document, SCHEMA)
+    return document
+
+
+def _record(name: str, points: int, most: int, outcome: str, challenge: bool = False) -> dict:
+    return {
+        "name": name,
+        "program": "incsrv",
+        "points": points,
+        "max": most,
+        "outcome": outcome,
+        "challenge": challenge,
+    }
+
+
+def test_schema_is_a_schema():
+    """The schema itself is well formed."""
+    jsonschema.Draft7Validator.check_schema(SCHEMA)
+
+
+def test_example_in_the_docs():
+    """The example that the docs show is a valid document."""
+    page = (labs.ROOT / "docs" / "result.md").read_text(encoding="utf-8")
+    example = re.search(r"```json\n(.*?)```", page, re.S)
+    assert _valid(example[1])["state"] == "complete"
+
+
+def test_every_field_is_in_the_docs():
+    """The page names every field of the schema."""
+    page = (labs.ROOT / "docs" / "result.md").read_text(encoding="utf-8")
+    names = set(SCHEMA["properties"])
+    for part in ("lab", "program", "check"):
+        names |= set(SCHEMA["definitions"][part]["properties"])
+    assert not [name for name in names if f"`{name}`" not in page]
+
+
+def test_unavailable_leaves_both_sides():
+    """Points that can't be checked are neither won nor lost; challenges are apart."""
+    checks = [
+        _record("a", 4, 4, "passed"),
+        _record("b", 0, 3, "failed"),
+        _record("c", 0, 2, "unavailable"),
+        _record("d", 5, 5, "passed", challenge=True),
+    ]
+    lab = {"programs": [{"name": "incsrv"}], "checks": checks}
+    result.add_up(lab)
+    assert (lab["points"], lab["max"]) == (4, 7)
+    assert lab["challenge"] == {"points": 5, "max": 5}
+    assert (lab["programs"][0]["points"], lab["programs"][0]["max"]) == (4, 7)
+
+
+@pytest.mark.parametrize("source", ["labs", "solutions"])
+def test_real_results_are_valid(door, tmp_path, source):
+    """What a run writes fits the schema."""
+    target = tmp_path / "result.json"
+    door("check", "03", SRC=source, RESULT=str(target), CHECK="inccli")
+    assert _valid(target.read_text(encoding="ascii"))["state"] == "complete"
+
+
+def test_valid_at_every_moment(tmp_path):
+    """A reader finds a valid document at any time, and after kill -9."""
+    target = tmp_path / "result.json"
+    env = {**os.environ, "SRC": "solutions", "RESULT": str(target), "CHECK": "incsrv"}
+    command = [sys.executable, "-m", "harness", "check", "03"]
+    process = subprocess.Popen(command, cwd=labs.ROOT, env=env, stdout=subprocess.DEVNULL)
+    states = set()
+    decided = 0
+    while process.poll() is None and decided < 5:
+        if target.exists():
+            document = _valid(target.read_text(encoding="ascii"))
+            states.add(document["state"])
+            checks = [one for lab in document["labs"] for one in lab["checks"]]
+            decided = sum(one["outcome"] != "not run" for one in checks)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    _valid(target.read_text(encoding="ascii"))
+    assert "running" in states
