@@ -1,0 +1,18 @@
+/* hostile-folders.c - leaves folders that are deep and closed. */
+#include <sys/stat.h>
+
+#include <unistd.h>
+
+__attribute__((constructor)) static void
+misbehave(void)
+{
+	int i;
+
+	for (i = 0; i < 200; i++)
+		if (mkdir("a folder", 0700) == -1 || chdir("a folder") == -1 ||
+		    symlink("/etc/passwd", "link") == -1)
+			break;
+	chmod(".", 0);
+	chmod("..", 0);
+	chdir("/");
+}
