@@ -231,6 +231,8 @@ class Process:
             fd: the descriptor that must be waited for, if that matters.
         """
         pid = pid or self.pid
+        if pid == self.pid and self.end_status:
+            return None  # its number may be a stranger's by now
         for tid in proc.tasks(pid):
             found = proc.stat(pid, tid)
             if found is None or found.state != "S" or self.breakpoints.held_by(tid):
@@ -315,7 +317,7 @@ class Process:
 
     def children(self) -> list[int]:
         """Return the children of the program itself, zombies included."""
-        return proc.children(self.pid)
+        return [] if self.end_status else proc.children(self.pid)
 
     def zombies(self) -> list[int]:
         """Return the processes that have ended and were not reaped.
@@ -340,7 +342,8 @@ class Process:
 
     def descriptors(self, pid: int | None = None) -> dict[int, str]:
         """Return the open descriptors of a process of this run."""
-        return proc.descriptors(pid or self.pid)
+        pid = pid or self.pid
+        return {} if pid == self.pid and self.end_status else proc.descriptors(pid)
 
     def borrow(self, fd: int, pid: int | None = None) -> socket.socket:
         """Return a duplicate of one of the program's sockets."""
@@ -373,9 +376,13 @@ class Process:
         self._kill(signal.SIGSTOP)
         self.frozen = True
         self.stage.tape.add("freeze", self.name)
-        self.until(
-            lambda: proc.state(self.pid) == "T" or self.end_status, "a program that can be stopped"
-        )
+
+        def stopped():
+            found = [proc.stat(self.pid, tid) for tid in proc.tasks(self.pid)]
+            states = {one.state for one in found if one is not None}
+            return self.end_status or ("T" in states and states <= set("TZX"))
+
+        self.until(stopped, "a program that can be stopped")
 
     def thaw(self) -> None:
         """Let a frozen program go on."""

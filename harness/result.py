@@ -113,7 +113,9 @@ def write(document: dict, path: Path) -> None:
     """Write the document, atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(document) + "\n", encoding="ascii")
+    temporary.unlink(missing_ok=True)  # whatever lies there is not followed
+    with open(temporary, "x", encoding="ascii") as file:
+        file.write(json.dumps(document) + "\n")
     temporary.rename(path)
 
 

@@ -57,6 +57,8 @@
  * sendmsg would hold the very call that hands its listener over.
  */
 #define HANDOVER 1000
+static int handover = HANDOVER;
+
 #define MAXWATCH 64
 #define MAXKEEP 16
 
@@ -220,7 +222,7 @@ install_filter(void)
 	code[n++] = LOAD(nr);
 	code[n++] = IS(SYS_sendmsg, 0, 4);
 	code[n++] = LOAD(args[0]);
-	code[n++] = IS(HANDOVER, 0, 1);
+	code[n++] = IS(handover, 0, 1);
 	code[n++] = RETURN(SECCOMP_RET_ALLOW);
 	code[n++] = LOAD(nr);
 	for (i = 0; i < nwatch; i++)
@@ -259,7 +261,7 @@ hand_over(int fd)
 	cmsg->cmsg_type = SCM_RIGHTS;
 	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
-	if (sendmsg(HANDOVER, &msg, MSG_NOSIGNAL) != 1)
+	if (sendmsg(handover, &msg, MSG_NOSIGNAL) != 1)
 		die("handing the listener over");
 }
 
@@ -274,7 +276,11 @@ become(char **argv)
 
 	if (setsid() == -1)
 		die("setsid");
-	if (dup3(control, HANDOVER, O_CLOEXEC) == -1)
+	if (getrlimit(RLIMIT_NOFILE, &rl) == -1)
+		die("getrlimit");
+	if (rl.rlim_cur <= HANDOVER)
+		handover = (int)rl.rlim_cur - 1;
+	if (dup3(control, handover, O_CLOEXEC) == -1)
 		die("dup3");
 	if (syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) == -1)
 		for (i = 3; i < 4096; i++)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness import build, labs, probes, program, stage, workers
+from harness.tests.arena import Arena, reference
 
 PROGRAMS = Path(__file__).resolve().parent / "programs"
 
@@ -114,3 +115,13 @@ def hogs(small):
     for one in running:
         one.kill()
         one.wait()
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory):
+    """A build folder with all that is the same for everybody, from a run without a flaw."""
+    arena = Arena(tmp_path_factory.mktemp("built") / "arena")
+    arena.put("incsrv", reference("incsrv"))
+    run = arena.run()
+    assert set(run.outcomes("incsrv")) == {"passed"}, run.output
+    return arena.build

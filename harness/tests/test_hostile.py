@@ -1,100 +1,205 @@
-"""Programs that misbehave on purpose: named in words, and nothing of them left.
+"""Programs that do harm: each gets its points, a clear sentence, and nothing else.
 
-Each is the reference of incsrv with a constructor that does the mischief.  What
-is unbounded by nature is bounded in the program itself.
+Every one is the reference of incsrv with a constructor before it, so that it
+misbehaves first and would serve afterwards.  The checks are the real ones.
 """
 
+import concurrent.futures
 import os
+import shutil
+import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from harness import labs, plugin, proof, report
+from harness import labs, stage
+from harness.kernel import proc
+from harness.tests.arena import LAB, LIMIT, OTHER, Arena, reference, validate
 
-LAB = labs.find("03")
-PROGRAM = "incsrv"
-PROGRAMS = Path(__file__).parent / "programs"
-DECIDED = {"passed", "failed", "blocked", "unavailable"}
-# What was compiled of them, and nowhere else.
-BINARIES: set[str] = set()
+PROGRAMS = Path(__file__).resolve().parent / "programs"
+SECRET = "a-word-that-only-the-harness-knows"
 
-# What a report must say; None where the mischief changes nothing that is seen.
-SAYS = {
-    "closed": "the program did that itself",
-    "curious": "LISTENING",
-    "daemon": "left a process behind that goes on",
-    "deaf": "asleep in pause",
-    "descriptors": None,
-    "disk": "SIGXFSZ",
-    "escapes": "exited with status",
+# What is done, and the sentence that says so.
+NAMED = {
+    "stdout": "it prints on stdout for ever",
+    "stderr": "it prints on stderr for ever",
     "forks": "fork without end",
-    "group": "killed itself or its whole pro",
-    "hops": "fork without end",
-    "parent": None,
-    "replaces": "replaced or removed the file that it was started from",
-    "results": None,
-    "stderr": "prints on stderr for ever",
-    "stdout": "prints on stdout for ever",
-    "stops": "the checker did not send",
-    "traced": "SIGTRAP",
+    "hops": "fork without end: each ends when it has started the next",
+    "deaf": "incsrv asleep in",
+    "closed": "its stdout, descriptor 1, leads to /dev/null: the program did that itself",
+    "daemon": "incsrv ended and left a process behind that goes on",
+    "stops": "it was stopped by a signal such as SIGSTOP, which the checker did not send",
+    "group": "the program killed itself or its whole process group",
+    "traced": "incsrv was killed by SIGTRAP",
+    "disk": "it wrote a file larger than it may",
+    "replaces": "the program replaced or removed the file that it was started from",
+    "escapes": "incsrv exited with status 1",
+    "folders": "",  # what it leaves behind may fail a check that looks for it
+    "curious": "PATH=/usr/local/bin:/usr/bin:/bin",
 }
+# What comes to nothing: the program serves, and gets all its points.
+HARMLESS = ["descriptors", "parent", "results"]
+AS_USER = {
+    "hidden": "has made itself unobservable",
+    "hops": NAMED["hops"],
+    "curious": NAMED["curious"],
+    "folders": "",
+    "reference": None,
+}
+# The user without a name, and a command that becomes that user.
+NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 
 
-def _mixed(where: Path, name: str) -> labs.Lab:
-    made = proof.overlay(LAB, where / name)
-    mischief = (PROGRAMS / f"hostile-{name}.c").read_text(encoding="utf-8")
-    reference = (LAB.solution / f"{PROGRAM}.c").read_text(encoding="utf-8")
-    source = f"{mischief}\n{reference}"
-    (made.source / f"{PROGRAM}.c").write_text(source, encoding="utf-8")
-    return made
+def _source(name: str) -> str:
+    if name == "reference":
+        return reference("incsrv")
+    return (PROGRAMS / f"hostile-{name}.c").read_text(encoding="utf-8") + reference("incsrv")
+
+
+def _is_there(command: str) -> bool:
+    return shutil.which(command) is not None
 
 
 @pytest.fixture(scope="module")
-def entries(tmp_path_factory):
-    """All of them, checked side by side with a program that is right."""
-    where = tmp_path_factory.mktemp("hostile")
-    units = [plugin.Unit(_mixed(where, name), name, None, PROGRAM) for name in SAYS]
-    units.append(plugin.Unit(proof.overlay(LAB, where / "good"), "good", None, "inccli"))
-    document = proof.run(units, len(os.sched_getaffinity(0)))
-    assert document["state"] == "complete"
-    BINARIES.update(str(built.path) for unit in units[:-1] for built in unit.built.values())
-    return {entry["name"]: entry for entry in document["labs"]}
+def world_readable():
+    """A folder that every user may enter, with a copy of the tree in it."""
+    folder = Path(tempfile.mkdtemp(prefix="hostile-"))
+    folder.chmod(0o755)
+    keep = shutil.ignore_patterns(".git", ".build", "__pycache__")
+    shutil.copytree(labs.ROOT, folder / "tree", ignore=keep)
+    subprocess.run(["chmod", "-R", "a+rX", str(folder)], check=True)
+    yield folder
+    stage.remove(str(folder))
 
 
-@pytest.mark.parametrize("name", SAYS)
-def test_is_named(entries, name):
-    """The report says what the program did, and each check is decided."""
-    entry = entries[name]
-    assert {one["outcome"] for one in entry["checks"]} <= DECIDED
-    failed = [one for one in entry["checks"] if one["outcome"] == "failed"]
-    text = " ".join(" ".join(report.failure(one, "03").split()) for one in failed)
-    if SAYS[name] is None:
-        assert failed == [], text
-    else:
-        assert SAYS[name] in text
+@pytest.fixture(scope="module")
+def runs(built, tmp_path_factory, world_readable):
+    """All runs, as many side by side as there are CPUs."""
+    folder = tmp_path_factory.mktemp("hostile")
+
+    def mine(name):
+        arena = Arena(folder / name, built)
+        arena.put("incsrv", _source(name))
+        return arena.run(SECRET=SECRET, JOBS="4")
+
+    def theirs(name):
+        arena = Arena(world_readable / name, built, world_readable / "tree")
+        arena.put("incsrv", _source(name))
+        for path in (arena.folder, arena.build, arena.files):
+            path.chmod(0o777)
+        return arena.run(*NOBODY, SECRET=SECRET, JOBS="4")
+
+    with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        found = {name: pool.submit(mine, name) for name in [*NAMED, *HARMLESS]}
+        if os.getuid() == 0 and _is_there("setpriv"):
+            found |= {f"{name} as user": pool.submit(theirs, name) for name in AS_USER}
+        elif os.getuid() != 0:
+            found["hidden as user"] = pool.submit(mine, "hidden")
+        return {name: one.result() for name, one in found.items()}
 
 
-def test_report_obeys_no_escape(entries):
-    """Whatever a program prints, a terminal is not given orders."""
-    for entry in entries.values():
-        for one in entry["checks"]:
-            assert not set(report.failure(one, "03")) & set("\x1b\x07\x9b\x7f")
+def _orderly(run, sentence: str | None) -> None:
+    """Require what every run must be, whatever the program does."""
+    validate(run.document)
+    assert run.document["state"] == "complete"
+    assert run.status == 1, run.output + run.errors
+    assert set(run.outcomes(OTHER)) == {"passed"}
+    assert "error" not in run.outcomes("incsrv"), run.output
+    assert "Traceback" not in run.output + run.errors
+    assert run.left == []
+    assert run.files == []
+    assert run.seconds < LIMIT
+    assert SECRET not in run.output
+    assert "\033" not in run.output
+    said = " ".join(run.output.split())
+    assert sentence is None or sentence in said, run.output
+    if sentence is None:
+        assert set(run.outcomes("incsrv")) == {"passed"}, run.output
+    elif sentence:
+        assert "failed" in run.outcomes("incsrv")
 
 
-def test_neighbour_is_not_touched(entries):
-    """A right program that is checked at the same time has full marks."""
-    assert entries["good"]["points"] == entries["good"]["max"] > 0
+@pytest.mark.parametrize("name", NAMED)
+def test_named(runs, name):
+    """What a program does to the checker is said, and costs it its points."""
+    _orderly(runs[name], NAMED[name])
 
 
-def test_nothing_is_left_running(entries):
-    """No process of a misbehaving program is alive afterwards."""
-    assert entries and BINARIES
-    alive = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            target = os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)")
-        except OSError:
-            continue
-        if target in BINARIES:
-            alive.append(pid)
-    assert not alive
+@pytest.mark.parametrize("name", HARMLESS)
+def test_harmless(runs, name):
+    """What comes to nothing costs nothing."""
+    _orderly(runs[name], None)
+
+
+@pytest.mark.parametrize("name", AS_USER)
+def test_as_user(runs, name):
+    """The same where the checker itself is an ordinary user."""
+    if f"{name} as user" not in runs:
+        pytest.skip("only root can become somebody else")
+    _orderly(runs[f"{name} as user"], AS_USER[name])
+
+
+def test_escapes_are_shown(runs):
+    """Escapes, and orders to who runs a workflow, are shown and not sent."""
+    text = runs["escapes"].output
+    assert "\\x1b[2J\\x1b]0;title\\x07\\x0d\\x08" in text
+    assert "\\x202e" in text
+    for line in text.split("\n"):
+        assert not line.strip().startswith(("::", "##["))
+    assert "\\::error::injected" in text
+
+
+def test_secret_is_kept(runs):
+    """A program can't read the checker's environment, nor does it get it."""
+    run = runs["curious"]
+    assert SECRET not in str(run.document)
+    assert "SOCKLAB" not in str(run.document)
+    assert "PYTEST" not in str(run.document)
+
+
+@pytest.mark.skipif(not _is_there("unshare"), reason="there is no unshare")
+def test_everybody(built, tmp_path):
+    """kill(-1) ends the program itself; in its own process namespace, to be sure."""
+    prefix = ["unshare", "--pid", "--fork", "--mount-proc"]
+    if os.getuid() != 0:
+        prefix[1:1] = ["--user", "--map-root-user"]
+    if subprocess.run([*prefix, "true"], capture_output=True).returncode != 0:
+        pytest.skip("namespaces are refused here")
+    arena = Arena(tmp_path / "arena", built)
+    arena.put("incsrv", _source("everybody"))
+    _orderly(arena.run(*prefix, SECRET=SECRET), "kill() got -1")
+
+
+def test_deep_and_closed_folders(tmp_path):
+    """A folder of any depth is removed, and nothing that a link in it leads to."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "file").touch()
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    here = os.open(folder, os.O_RDONLY)
+    try:
+        for _ in range(1100):
+            os.mkdir("x", dir_fd=here)
+            below = os.open("x", os.O_RDONLY, dir_fd=here)
+            os.close(here)
+            here = below
+        os.symlink(outside, "link", dir_fd=here)
+        os.mkfifo("fifo", dir_fd=here)
+        os.fchmod(here, 0)
+    finally:
+        os.close(here)
+    (folder / "closed").mkdir(0)
+    folder.chmod(0)
+    stage.remove(str(folder))
+    assert os.listdir(tmp_path) == ["outside"]
+    assert (outside / "file").exists()
+
+
+def test_nobody_is_left_of_these_tests(runs):
+    """Nothing that these tests started is still there."""
+    assert runs
+    mine = proc.children(os.getpid())
+    assert [pid for pid in mine if not proc.is_zombie(pid)] == []
+    assert LAB.name

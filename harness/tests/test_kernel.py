@@ -8,11 +8,12 @@ import socket
 import struct
 import subprocess
 import sys
+import time
 
 import pytest
 
-from harness import blocked, probes
-from harness.kernel import netns, pidfd, proc, sockdiag, syscalls
+from harness import blocked, build, probes, workers
+from harness.kernel import netns, pidfd, prctl, proc, sockdiag, syscalls
 
 TCP, UDP = socket.IPPROTO_TCP, socket.IPPROTO_UDP
 
@@ -208,6 +209,115 @@ def test_signals_and_flags():
         assert proc.command_line(child.pid) == [sys.executable, "-c", code]
         assert child.pid in proc.children(os.getpid())
         child.kill()
+
+
+def _ordinary(work):
+    """Run a function in a process of an ordinary user's; return what it returns."""
+
+    def become_and_work():
+        if os.getuid() == 0:
+            os.setgroups([])
+            os.setresgid(65534, 65534, 65534)
+            os.setresuid(65534, 65534, 65534)
+            prctl.show()
+        return work()
+
+    answers = []
+    workers.run([workers.Task("ordinary", become_and_work, answers.append, limit=60)], 1)
+    assert answers[0] is not None
+    return answers[0]
+
+
+def _sleeper(before) -> int:
+    pid = os.fork()
+    if pid == 0:
+        before()
+        signal.pause()
+    while proc.state(pid) != "S":
+        pass
+    return pid
+
+
+def test_hidden():
+    """Who hides is known for it; who is dead is not taken for somebody who hides."""
+
+    def work():
+        pid = _sleeper(prctl.hide)
+        for look in (
+            lambda: proc.current_call(pid, pid),
+            lambda: proc.descriptors(pid),
+            lambda: proc.flags(pid, 0),
+        ):
+            with pytest.raises(proc.Hidden, match="unobservable"):
+                look()
+        assert proc.stat(pid).state == "S"
+        os.kill(pid, signal.SIGKILL)
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        assert proc.is_zombie(pid)
+        assert proc.descriptors(pid) == {}
+        assert proc.current_call(pid, pid) in (None, ("", ()))
+        assert proc.flags(pid, 0) == 0
+        return True
+
+    assert _ordinary(work)
+
+
+def test_ending_is_not_hiding():
+    """While others end, looking at them is never refused for good."""
+
+    def work():
+        for _ in range(200):
+            pid = os.fork()
+            if pid == 0:
+                os._exit(0)
+            state = ""
+            while state != "Z":
+                proc.current_call(pid, pid)
+                proc.descriptors(pid)
+                state = proc.state(pid)
+            os.waitpid(pid, 0)
+        return True
+
+    assert _ordinary(work)
+
+
+def test_time_of_the_dead():
+    """The CPU time of children that were reaped is known, to a tick."""
+    pid = os.fork()
+    if pid == 0:
+        child = os.fork()
+        if child == 0:
+            while time.process_time() < 0.2:
+                pass
+            os._exit(0)
+        os.waitpid(child, 0)
+        signal.pause()
+    while proc.children(pid) or proc.state(pid) != "S":
+        pass
+    assert 0.15 < proc.reaped_seconds(pid) < 10
+    assert proc.cpu_seconds(pid) < 0.15
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    assert proc.reaped_seconds(pid) == 0.0
+
+
+def test_descendants():
+    """A tree is listed parents first; of a forest only so many."""
+    pid = os.fork()
+    if pid == 0:
+        for _ in range(5):
+            if os.fork() == 0:
+                signal.pause()
+        signal.pause()
+    while len(proc.children(pid)) < 5:
+        pass
+    found = proc.descendants(os.getpid())
+    assert found[0] == pid
+    assert sorted(found[1:]) == sorted(proc.children(pid))
+    assert len(proc.descendants(os.getpid(), 2)) == 3
+    for one in reversed(found):
+        os.kill(one, signal.SIGKILL)
+    os.waitpid(pid, 0)
 
 
 def test_memory():
@@ -414,6 +524,57 @@ def test_flush_loopback(world):
                 netns.flush_loopback()
                 assert sock.recv(2, socket.MSG_DONTWAIT) == b"x"
         assert os.sched_getaffinity(0) == before
+
+    world(work)
+
+
+def test_settle(world):
+    """To settle what is on its way takes nothing away, and ends."""
+
+    def work(stage, program):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.bind((stage.address, 0))
+            sock.sendto(b"x", sock.getsockname())
+            assert netns.settle() in (False, True)
+            assert sock.recv(2, socket.MSG_DONTWAIT) == b"x"
+
+    world(work)
+
+
+# -- the launcher ------------------------------------------------------------------------
+
+
+@needs_notify
+@pytest.mark.parametrize("limit", [20, 64, 1000, 1001])
+def test_launcher_with_few_descriptors(limit):
+    """The filter is handed over however few descriptors there may be."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        number = str(syscalls.NUMBER["exit_group"])
+        command = [str(build.native("launch")), "-c", str(theirs.fileno()), "-n", number]
+        shell = ["sh", "-c", f'ulimit -n {limit}; exec "$@"', "sh"]
+        launcher = subprocess.Popen(
+            [*shell, *command, str(build.native("true"))], pass_fds=[theirs.fileno()]
+        )
+        theirs.close()
+        data, fds, _flags, _address = socket.recv_fds(ours, 1, 1)
+        assert (data, len(fds)) == (b"L", 1)
+        os.close(fds[0])
+    assert launcher.wait() == 0
+
+
+def test_launcher_without_privilege(world):
+    """The program has no capability, whoever runs the harness."""
+
+    def work(stage, program):
+        process = program("asleep").start("read")
+        process.wait_reading()
+        found = proc.status(process.pid)
+        for name in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+            assert int(found[name], 16) == 0, name
+        assert found["NoNewPrivs"] == "1"
+        assert proc.signals(process.pid, "SigIgn") == proc.signals(process.pid, "SigBlk") == set()
+        assert os.getsid(process.pid) == process.pid
 
     world(work)
 

@@ -6,11 +6,13 @@ import re
 import signal
 import subprocess
 import sys
+import time
 
 import jsonschema
 import pytest
 
 from harness import labs, result
+from harness.tests.arena import Arena, processes_of, reference, validate
 
 SCHEMA = json.loads(result.SCHEMA_FILE.read_text(encoding="utf-8"))
 
@@ -94,3 +96,89 @@ def test_valid_at_every_moment(tmp_path):
     process.wait()
     _valid(target.read_text(encoding="ascii"))
     assert "running" in states
+
+
+@pytest.mark.parametrize(
+    ("change", "good"),
+    [
+        ({}, True),
+        ({"outcome": "failed"}, False),
+        ({"outcome": "failed", "points": 0}, False),
+        ({"outcome": "failed", "points": 0, "expected": "a", "got": "b"}, True),
+        ({"outcome": "blocked", "points": 0}, False),
+        ({"outcome": "blocked", "points": 0, "why": "x"}, True),
+        ({"outcome": "unavailable", "points": 0, "why": "x"}, True),
+        ({"outcome": "error", "points": 0, "why": ""}, False),
+        ({"outcome": "not run", "points": 0}, False),
+        ({"outcome": "perfect"}, False),
+        ({"kind": "style"}, False),
+        ({"grade": "A"}, False),
+        ({"points": "1"}, False),
+        ({"points": -1}, False),
+        ({"steps": [{"verb": "x", "text": "y"}]}, False),
+    ],
+)
+def test_schema_is_strict(change, good):
+    """The schema refuses what can't be true together, and what nobody knows."""
+    check = {
+        **_record("test_x", 1, 1, "passed"),
+        "title": "x",
+        "kind": "contract",
+        "steps": [],
+        "expected": "",
+        "got": "",
+        "why": "",
+        "stderr": "",
+        "repeat": "",
+        "after": [],
+        "seconds": 0.0,
+    }
+    document = result.new("1", "", {})
+    lab = result.new_lab("03-x", [check])
+    check.update(change)
+    document.update(state="complete", labs=[lab])
+    if good:
+        jsonschema.validate(document, SCHEMA)
+    else:
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(document, SCHEMA)
+
+
+def test_not_run_while_running():
+    """Only a document that is not complete may have something undecided."""
+    document = result.new("1", "", {})
+    jsonschema.validate(document, SCHEMA)
+    assert document["state"] == "running"
+
+
+def test_write_follows_no_link(tmp_path):
+    """What lies in the way under the temporary name is not written through."""
+    target, precious = tmp_path / "result.json", tmp_path / "precious"
+    precious.write_text("mine")
+    (tmp_path / f".result.json.{os.getpid()}").symlink_to(precious)
+    target.symlink_to(precious)
+    result.write(result.new("1", "", {}), target)
+    assert precious.read_text() == "mine"
+    assert result.read(target)["state"] == "running"
+    assert not target.is_symlink()
+    assert sorted(os.listdir(tmp_path)) == ["precious", "result.json"]
+
+
+@pytest.mark.parametrize("decided", [0, 1, 5, 12])
+def test_killed_at_any_moment(tmp_path, built, decided):
+    """After kill -9 the document is valid, and neither processes nor binaries run on."""
+    arena = Arena(tmp_path / "arena", built)
+    arena.put("incsrv", reference("incsrv"))
+    process = arena.start()
+    done = -1
+    while process.poll() is None and done < decided:
+        if arena.result.exists():
+            document = result.read(arena.result)
+            checks = [one for lab in document["labs"] for one in lab["checks"]]
+            done = sum(one["outcome"] not in ("not run", "blocked") for one in checks)
+    process.kill()
+    process.wait()
+    validate(result.read(arena.result))
+    began = time.monotonic()
+    while processes_of(arena.folder):
+        assert time.monotonic() - began < 30, processes_of(arena.folder)

@@ -12,7 +12,10 @@ misbehave(void)
 		if (mkdir("a folder", 0700) == -1 || chdir("a folder") == -1 ||
 		    symlink("/etc/passwd", "link") == -1)
 			break;
-	chmod(".", 0);
-	chmod("..", 0);
-	chdir("/");
+	if (i > 1) {
+		chmod(".", 0);
+		chmod("..", 0);
+	}
+	if (chdir("/") == -1)
+		_exit(1);
 }
