@@ -13,6 +13,7 @@ _TABLE = {
     "write": (1, 64),
     "close": (3, 57),
     "poll": (7, None),
+    "rt_sigaction": (13, 134),
     "ioctl": (16, 29),
     "readv": (19, 65),
     "writev": (20, 66),

@@ -265,14 +265,32 @@ hand_over(int fd)
 		die("handing the listener over");
 }
 
-/* Become the program.  Whatever fails here is written to errfd. */
+/*
+ * Give every signal its default.  The kernel is asked itself: sigaction(2)
+ * refuses the two signals that the C library keeps for its threads, and whoever
+ * started us may have left them ignored.
+ */
+static void
+default_signals(void)
+{
+	/* larger than any architecture's struct; SIG_DFL, no flags, no mask */
+	unsigned long dfl[8] = {0};
+	sigset_t none;
+	int sig;
+
+	for (sig = 1; sig < NSIG; sig++)
+		(void)syscall(SYS_rt_sigaction, sig, dfl, NULL, (NSIG - 1) / 8);
+	sigemptyset(&none);
+	if (sigprocmask(SIG_SETMASK, &none, NULL) == -1)
+		die("sigprocmask");
+}
+
+/* Become the program. */
 static void
 become(char **argv)
 {
-	struct sigaction dfl = {.sa_handler = SIG_DFL};
 	struct rlimit rl;
-	sigset_t none;
-	int i, sig;
+	int i;
 
 	if (setsid() == -1)
 		die("setsid");
@@ -288,11 +306,7 @@ become(char **argv)
 	for (i = 0; i < nkeep; i++)
 		if (fcntl(keep[i], F_SETFD, 0) == -1)
 			die("-k");
-	for (sig = 1; sig < NSIG; sig++)
-		(void)sigaction(sig, &dfl, NULL);
-	sigemptyset(&none);
-	if (sigprocmask(SIG_SETMASK, &none, NULL) == -1)
-		die("sigprocmask");
+	default_signals();
 	for (i = 0; i < nlimits; i++) {
 		if (getrlimit(limits[i].resource, &rl) == -1)
 			die("getrlimit");

@@ -1,5 +1,6 @@
 """What the kernel says, asked for sockets and processes whose answers are known."""
 
+import ctypes
 import errno
 import os
 import select
@@ -561,6 +562,24 @@ def test_launcher_with_few_descriptors(limit):
         assert (data, len(fds)) == (b"L", 1)
         os.close(fds[0])
     assert launcher.wait() == 0
+
+
+def test_launcher_defaults_every_signal(world):
+    """Whoever starts the harness may ignore even the C library's own signals."""
+
+    def work(stage, program):
+        ignore = (ctypes.c_ulong * 4)(1)
+        for number in (signal.SIGUSR1, 32, 33):
+            found = ctypes.CDLL(None).syscall(
+                syscalls.NUMBER["rt_sigaction"], int(number), ignore, None, 8
+            )
+            assert found == 0
+        assert proc.signals(os.getpid(), "SigIgn") >= {signal.SIGUSR1, 32, 33}
+        process = program("asleep").start("read")
+        process.wait_reading()
+        assert proc.signals(process.pid, "SigIgn") == set()
+
+    world(work)
 
 
 def test_launcher_without_privilege(world):
