@@ -29,7 +29,7 @@ POLLING_SECONDS = 10.0
 # More processes than this at once are a fork without end.
 PROCESS_LIMIT = 200
 # So are more orphans than this, one after the other.
-STRAY_LIMIT = 1000
+STRAY_LIMIT = 500
 # A pause longer than this, in seconds, is no better than an endless one.
 LONG_TIMER = 5.0
 # Who sleeps undisturbed for so many seconds has no shorter timer, even where
@@ -45,6 +45,8 @@ DEADLINE = 60.0
 # comes in on a descriptor ends a step at once.
 _FIRST_STEP = 0.00004
 _LONGEST_STEP = 0.001
+# The same while it sleeps, undisturbed, until a timer of its own expires.
+_LONGEST_SLEEP = 0.004
 
 
 @dataclass(frozen=True)
@@ -186,10 +188,11 @@ def until(stage, ready, due: str, fds=(), progress=None):
             resting = snapshot(processes) == look and not any(p.has_news() for p in processes)
             if resting and before == after and not in_transit(after):
                 raise Failure(due, describe(processes, look), stage.diagnose(look))
+        asleep = look is not None and look == previous
         previous = look
         rounds += 1
         _check_limits(processes, meter, due, rounds, look)
-        step = min(2 * step, _LONGEST_STEP)
+        step = min(2 * step, _LONGEST_SLEEP if asleep else _LONGEST_STEP)
         watched = [*fds, *(fd for process in processes for fd in process.fds_to_watch())]
         select.select(watched, [], [], step)
 

@@ -8,7 +8,7 @@ misbehave(void)
 {
 	int i;
 
-	for (i = 0; i < 200; i++)
+	for (i = 0; i < 60; i++)
 		if (mkdir("a folder", 0700) == -1 || chdir("a folder") == -1 ||
 		    symlink("/etc/passwd", "link") == -1)
 			break;
