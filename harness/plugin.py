@@ -34,8 +34,6 @@ OPTIONAL = ("netns", "pidfd_getfd")
 # The parts in C that a run needs, with the flags they are compiled with.
 NATIVE = (
     ("launch",),
-    ("true",),
-    ("true", "-fsanitize=address"),
     ("leak", "-fsanitize=address"),
     ("clock", "-shared", "-fPIC", "-fno-builtin"),
 )
@@ -131,6 +129,9 @@ class Runner(Collector):
         self.repeat = repeat
         self.document: dict = {}
         self._lacks: dict[str, str] = {}
+        self._ready = False
+        self._news = True
+        self._native_missing = set(NATIVE)
         self._queue: list[workers.Task] = []
         self._folder = ""
         self._binaries = ""
@@ -158,15 +159,14 @@ class Runner(Collector):
             self._raised = call.excinfo.value
         yield
 
-    def _run_check(self, found: marker.Check, item, built: build.Built) -> dict:
+    def _run_check(self, found: marker.Check, item, binary: str, lacks: dict[str, str]) -> dict:
         """Run one check in this forked process; return its part of the record."""
         began = time.monotonic()
+        self._raised = None
         try:
-            private = "netns" not in self._lacks
-            self._stage = Stage(
-                found.name, self.seed, private, self._lacks, self._folder, self._binaries
-            )
-            self._program = Program(self._stage, built.program, str(built.path), built.kind)
+            private = "netns" not in lacks
+            self._stage = Stage(found.name, self.seed, private, lacks, self._folder, self._binaries)
+            self._program = Program(self._stage, found.program, binary, found.build)
             try:
                 runtestprotocol(item, log=False, nextitem=None)
             finally:
@@ -174,6 +174,7 @@ class Runner(Collector):
             answer = _outcome(self._raised or spoilt)
             answer["steps"] = result.steps(self._stage.tape)
             answer["stderr"] = _stderr(self._stage)
+            answer["spent"] = self._stage.spent
         except Exception:
             answer = {"outcome": "error", "why": traceback.format_exc()}
         answer["seconds"] = round(time.monotonic() - began, 4)
@@ -200,18 +201,18 @@ class Runner(Collector):
             self._folder, self._binaries = folder, binaries
             self._run_all()
         self.document["state"] = "complete"
+        self._news = True
         self._save()
         return True
 
     def _run_all(self) -> None:
         self._queue.extend(self._native_tasks())
+        self._queue.append(self._probe_task())
         for unit in self.units:
             self._queue.extend(self._build_tasks(unit))
-        workers.run(self._queue, self.jobs)
-        self._probe()
         for unit in self.units:
             self._queue.extend(self._check_tasks(unit))
-        workers.run(self._queue, self.jobs)
+        workers.run(self._queue, self.jobs, self._save)
 
     def _prepare(self) -> None:
         """Make the document, in which nothing is decided yet."""
@@ -235,19 +236,33 @@ class Runner(Collector):
         for kind in sorted(kinds):
             done = functools.partial(self._flags_known.add, kind)
             yield workers.Task(kind, functools.partial(build.flags, kind), lambda _, f=done: f())
-        for name, *flags in NATIVE:
+        for one in NATIVE:
             yield workers.Task(
-                name, lambda n=name, f=flags: str(build.native(n, *f)), lambda _: None
+                one[0],
+                functools.partial(_compile_native, *one),
+                lambda _, name=one: self._native_missing.discard(name),
             )
 
-    def _probe(self) -> None:
+    def _probe_task(self) -> workers.Task:
         """Find out what this machine can check, before a student's program runs."""
         needed = {probe for u in self.units for c, _item in self._checks(u) for probe in c.needs}
-        self._lacks = probes.lacking(dict.fromkeys([*ALWAYS, *OPTIONAL, *sorted(needed)]))
-        self.document["machine"]["lacks"] = self._lacks
+        names = [*dict.fromkeys([*ALWAYS, *OPTIONAL, *sorted(needed)])]
+        return workers.Task(
+            "probe",
+            lambda: probes.lacking(names),
+            self._probed,
+            lambda: not self._native_missing,
+        )
+
+    def _probed(self, lacks) -> None:
+        if lacks is None:
+            raise Broken("the process that tries out this machine died")
+        self._lacks = lacks
+        self.document["machine"]["lacks"] = lacks
         self.document["level"] = (
             "shared network" if "netns" in self._lacks else "network namespace per check"
         )
+        self._ready = True
         for unit in self.units:
             for found, _item in self._checks(unit):
                 lacking = [probe for probe in (*ALWAYS, *found.needs) if probe in self._lacks]
@@ -266,8 +281,10 @@ class Runner(Collector):
         ]
 
     def _save(self) -> None:
-        if self.target is not None:
+        """Write the document if it says something new."""
+        if self.target is not None and self._news:
             result.write(self.document, self.target)
+        self._news = False
 
     def _build_tasks(self, unit: Unit):
         kinds = dict.fromkeys((found.program, found.build) for found, _item in self._checks(unit))
@@ -276,8 +293,7 @@ class Runner(Collector):
 
     def _check_tasks(self, unit: Unit):
         for found, item in self._checks(unit):
-            if unit.records[found.program, found.name]["outcome"] == "not run":
-                yield self._check_task(unit, found, item)
+            yield self._check_task(unit, found, item)
 
     def _build_task(self, unit: Unit, program: str, kind: str) -> workers.Task:
         key = ("build", program, kind)
@@ -322,7 +338,9 @@ class Runner(Collector):
         ]
 
         def ready():
-            if record["outcome"] != "not run" or (found.program, found.build) not in unit.built:
+            if not self._ready or record["outcome"] != "not run":
+                return False
+            if (found.program, found.build) not in unit.built:
                 return False
             broken = next((one for one in before if one["outcome"] in _LOST), None)
             if broken is not None:
@@ -332,8 +350,11 @@ class Runner(Collector):
                 return False
             return all(one["outcome"] != "not run" for one in before)
 
-        def work():
-            return self._run_check(found, item, unit.built[found.program, found.build])
+        def brief():
+            return {"path": str(unit.built[found.program, found.build].path), "lacks": self._lacks}
+
+        def work(known):
+            return self._run_check(found, item, known["path"], known["lacks"])
 
         def done(answer):
             answer = answer or {"outcome": "error", "why": "the check's own process died"}
@@ -345,12 +366,14 @@ class Runner(Collector):
             record["points"] = record["max"] if record["outcome"] == "passed" else 0
             self._finish(unit)
 
-        return workers.Task(found.name, work, done, ready)
+        return workers.Task(
+            found.name, work, done, ready, brief=brief, trade="check", spent=_spent
+        )
 
     def _finish(self, unit: Unit) -> None:
-        """Write the document; tell of programs that are decided, in order."""
+        """Add up the points; tell of programs that are decided, in order."""
         result.add_up(unit.entry)
-        self._save()
+        self._news = True
         for row in unit.entry["programs"]:
             mine = [one for one in unit.entry["checks"] if one["program"] == row["name"]]
             if any(one["outcome"] == "not run" for one in mine):
@@ -358,6 +381,15 @@ class Runner(Collector):
             if row["name"] not in unit.told:
                 unit.told.add(row["name"])
                 self.listener.program_done(unit.entry, row, mine)
+
+
+def _spent(answer: dict) -> bool:
+    """Whether a check's process is no longer as it was; after a failure, perhaps."""
+    return answer.pop("spent", True) or answer["outcome"] != "passed"
+
+
+def _compile_native(name: str, *flags: str) -> str:
+    return str(build.native(name, *flags))
 
 
 def _same(path: Path, pristine: dict[str, str]) -> bool:

@@ -87,10 +87,6 @@ class _Meter:
 
     def __init__(self, processes):
         self.processes = processes
-        self.progress = None
-        self.restart()
-
-    def restart(self) -> None:
         self.began = time.monotonic()
         self.cpu = self._cpu()
         self.orphans = self._orphans()
@@ -152,7 +148,8 @@ def until(stage, ready, due: str, fds=(), progress=None):
         Failure: it can't become true any more, or the program spins.
     """
     processes = stage.processes
-    meter = _Meter(processes)
+    meter: _Meter | None = None
+    last = None
     previous = None
     since = 0.0
     rounds = 0
@@ -164,11 +161,9 @@ def until(stage, ready, due: str, fds=(), progress=None):
         value = ready()
         if value:
             return value
-        if progress is not None:
-            now = progress()
-            if now != meter.progress:
-                meter.progress = now
-                meter.restart()
+        now = progress() if progress is not None else None
+        if meter is None or now != last:
+            meter, last = _Meter(processes), now
         look = snapshot(processes)
         meter.note(look)
         if look != previous:

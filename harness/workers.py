@@ -1,8 +1,10 @@
-"""Running tasks side by side, each in a process forked for it alone.
+"""Running tasks side by side, each in a forked process.
 
-A fork of the process that has collected the checks costs a few milliseconds
-and starts with everything imported.  It may enter namespaces, crash, or be
-killed without harm to the others.
+A fork of the process that has collected the checks starts with everything
+imported.  It may enter namespaces, crash, or be killed without harm to the
+others.  Forking costs some milliseconds, most of them for pages that are
+written for the first time, so a process may do further tasks of the same trade
+as long as each leaves it as it was.
 """
 
 import contextlib
@@ -10,112 +12,207 @@ import json
 import os
 import selectors
 import signal
+import socket
+import struct
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from .kernel import prctl, proc
 
+_LENGTH = struct.Struct("!I")
+
 
 @dataclass
 class Task:
     """Work for one forked process.
 
-    ``work`` runs in the child and returns something that JSON can hold.
-    ``done`` is called in the parent with that, or with None when the child
-    died or outlived the limit.
+    Args:
+        name: for people.
+        work: runs in the child, and returns something that JSON can hold.
+        done: is called in the parent with that, or with None when the child
+            died or outlived the limit.
+        ready: whether the task may start now.
+        limit: seconds after which the child is killed.
+        brief: if given, its value, which JSON must hold, is what ``work`` gets:
+            what the parent has learnt since the child was forked.
+        trade: tasks of the same trade may follow each other in one process;
+            a task without one has a process of its own.
+        spent: whether after such an answer the process must not go on.
     """
 
     name: str
-    work: Callable[[], object]
+    work: Callable[..., object]
     done: Callable[[object], None]
     ready: Callable[[], bool] = lambda: True
     limit: float = 300.0
+    brief: Callable[[], object] | None = None
+    trade: str = ""
+    spent: Callable[[object], bool] = lambda _answer: False
 
 
 @dataclass
-class _Running:
-    task: Task
+class _Worker:
     pid: int
-    began: float
+    channel: socket.socket
+    trade: str
+    knows: int
+    task: Task | None = None
+    began: float = 0.0
     data: bytearray = field(default_factory=bytearray)
 
+    def give(self, number: int, task: Task) -> None:
+        """Start a task that was known when the process was forked."""
+        self.task, self.began, self.data = task, time.monotonic(), bytearray()
+        # It may have died meanwhile; that is noticed as the end of its channel.
+        with contextlib.suppress(OSError):
+            _send(self.channel, [number, task.brief() if task.brief else None])
 
-def _fork(task: Task) -> tuple[int, int]:
-    read_end, write_end = os.pipe()
-    parent = os.getpid()
-    pid = os.fork()
-    if pid:
-        os.close(write_end)
-        return pid, read_end
-    code = 1
-    try:
-        prctl.die_with_parent(parent)
-        os.close(read_end)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        data = json.dumps(task.work()).encode()
-        with os.fdopen(write_end, "wb") as pipe:
-            pipe.write(data)
-        code = 0
-    finally:
-        os._exit(code)
+    def end(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+        self.channel.close()
 
 
-def run(waiting: list[Task], jobs: int) -> None:
+def _send(channel: socket.socket, thing) -> None:
+    data = json.dumps(thing).encode()
+    channel.sendall(_LENGTH.pack(len(data)) + data)
+
+
+def _serve(channel: socket.socket, tasks: list[Task]) -> None:
+    """Do tasks as they are ordered, in a forked process, until the order ends."""
+    with channel.makefile("rb") as orders:
+        while head := orders.read(_LENGTH.size):
+            number, brief = json.loads(orders.read(_LENGTH.unpack(head)[0]))
+            task = tasks[number]
+            _send(channel, task.work(brief) if task.brief else task.work())
+
+
+class _Pool:
+    """The processes of one run."""
+
+    def __init__(self, jobs: int):
+        self.jobs = jobs
+        self.workers: dict[int, _Worker] = {}
+        self.selector = selectors.DefaultSelector()
+        self.known: list[Task] = []
+        self.numbers: dict[int, int] = {}
+
+    def busy(self) -> bool:
+        return any(worker.task for worker in self.workers.values())
+
+    def learn(self, tasks: list[Task]) -> None:
+        for task in tasks:
+            if id(task) not in self.numbers:
+                self.numbers[id(task)] = len(self.known)
+                self.known.append(task)
+
+    def start(self, waiting: list[Task]) -> None:
+        """Give every task that may start to somebody, in order."""
+        self.learn(waiting)
+        while sum(bool(worker.task) for worker in self.workers.values()) < self.jobs:
+            task = next((one for one in waiting if one.ready()), None)
+            if task is None:
+                return
+            waiting.remove(task)
+            number = self.numbers[id(task)]
+            self.worker_for(number, task).give(number, task)
+
+    def worker_for(self, number: int, task: Task) -> _Worker:
+        idle = [worker for worker in self.workers.values() if worker.task is None]
+        for worker in idle:
+            if worker.knows > number and worker.trade == task.trade != "":
+                return worker
+        if idle and len(self.workers) >= self.jobs:
+            self.dismiss(idle[0])
+        return self.fork(task.trade)
+
+    def fork(self, trade: str) -> _Worker:
+        ours, theirs = socket.socketpair()
+        parent = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                prctl.die_with_parent(parent)
+                ours.close()
+                for worker in self.workers.values():
+                    worker.channel.close()
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+                _serve(theirs, self.known)
+                code = 0
+            finally:
+                os._exit(code)
+        theirs.close()
+        worker = _Worker(pid, ours, trade, len(self.known))
+        self.workers[ours.fileno()] = worker
+        self.selector.register(ours, selectors.EVENT_READ)
+        return worker
+
+    def dismiss(self, worker: _Worker) -> None:
+        self.selector.unregister(worker.channel)
+        del self.workers[worker.channel.fileno()]
+        worker.end()
+
+    def take(self, worker: _Worker) -> None:
+        """Take in a part of an answer, or the end of its process."""
+        try:
+            chunk = worker.channel.recv(1 << 20)
+        except ConnectionResetError:
+            chunk = b""
+        worker.data += chunk
+        task, answer = worker.task, None
+        if chunk:
+            if len(worker.data) < _LENGTH.size:
+                return
+            length = _LENGTH.unpack_from(worker.data)[0]
+            if len(worker.data) < _LENGTH.size + length:
+                return
+            answer = json.loads(worker.data[_LENGTH.size :])
+            worker.task = None
+        if not chunk or task is None or not task.trade or task.spent(answer):
+            self.dismiss(worker)
+        if task is not None:
+            task.done(answer)
+
+    def end_late(self) -> None:
+        """Kill what outlived its limit, and all that it started.
+
+        Its programs too, because it may be waiting in the kernel for one of them.
+        """
+        for worker in self.workers.values():
+            if worker.task and time.monotonic() - worker.began > worker.task.limit:
+                for pid in [*proc.descendants(worker.pid), worker.pid]:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        for worker in list(self.workers.values()):
+            self.dismiss(worker)
+        self.selector.close()
+
+
+def run(waiting: list[Task], jobs: int, idle: Callable[[], None] = lambda: None) -> None:
     """Run all tasks, at most ``jobs`` at a time, in order where they may.
 
     A task starts when its ``ready`` says so; ``done`` of another may change
     that, and may append further tasks to the list.  Tasks that never become
     ready stay in it.
+
+    Args:
+        waiting: the tasks; those that were started are taken out.
+        jobs: how many run side by side.
+        idle: is called whenever all are busy and there is no answer to take.
     """
-    running: dict[int, _Running] = {}
-    with selectors.DefaultSelector() as selector:
-        try:
-            while waiting or running:
-                _start(waiting, running, selector, jobs)
-                if not running:
-                    return
-                for key, _events in selector.select(1.0):
-                    _take(key.fd, running, selector)
-                _end_late(running)
-        finally:
-            for fd, one in running.items():
-                os.kill(one.pid, signal.SIGKILL)
-                os.waitpid(one.pid, 0)
-                os.close(fd)
-
-
-def _start(waiting: list[Task], running: dict[int, _Running], selector, jobs: int) -> None:
-    while len(running) < jobs:
-        task = next((one for one in waiting if one.ready()), None)
-        if task is None:
-            return
-        waiting.remove(task)
-        pid, fd = _fork(task)
-        running[fd] = _Running(task, pid, time.monotonic())
-        selector.register(fd, selectors.EVENT_READ)
-
-
-def _take(fd: int, running: dict[int, _Running], selector) -> None:
-    one = running[fd]
-    chunk = os.read(fd, 1 << 20)
-    if chunk:
-        one.data += chunk
-        return
-    selector.unregister(fd)
-    os.close(fd)
-    del running[fd]
-    _pid, status = os.waitpid(one.pid, 0)
-    one.task.done(json.loads(one.data) if status == 0 and one.data else None)
-
-
-def _end_late(running: dict[int, _Running]) -> None:
-    """Kill what outlived its limit, and all that it started.
-
-    Its programs too, because it may be waiting in the kernel for one of them.
-    """
-    for one in running.values():
-        if time.monotonic() - one.began > one.task.limit:
-            for pid in [*proc.descendants(one.pid), one.pid]:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+    with contextlib.closing(_Pool(jobs)) as pool:
+        while True:
+            pool.start(waiting)
+            if not pool.busy():
+                return
+            events = pool.selector.select(0)
+            if not events:
+                idle()
+                events = pool.selector.select(1.0)
+            for key, _events in events:
+                pool.take(pool.workers[key.fd])
+            pool.end_late()

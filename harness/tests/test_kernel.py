@@ -555,7 +555,7 @@ def test_launcher_with_few_descriptors(limit):
         command = [str(build.native("launch")), "-c", str(theirs.fileno()), "-n", number]
         shell = ["sh", "-c", f'ulimit -n {limit}; exec "$@"', "sh"]
         launcher = subprocess.Popen(
-            [*shell, *command, str(build.native("true"))], pass_fds=[theirs.fileno()]
+            [*shell, *command, str(build.native("leak"))], pass_fds=[theirs.fileno()]
         )
         theirs.close()
         data, fds, _flags, _address = socket.recv_fds(ours, 1, 1)
