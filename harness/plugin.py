@@ -131,6 +131,7 @@ class Runner(Collector):
         self._lacks: dict[str, str] = {}
         self._ready = False
         self._news = True
+        self._texts: dict[int, str] = {}
         self._native_missing = set(NATIVE)
         self._queue: list[workers.Task] = []
         self._folder = ""
@@ -283,7 +284,7 @@ class Runner(Collector):
     def _save(self) -> None:
         """Write the document if it says something new."""
         if self.target is not None and self._news:
-            result.write(self.document, self.target)
+            result.write(self.document, self.target, self._texts)
         self._news = False
 
     def _build_tasks(self, unit: Unit):

@@ -109,13 +109,43 @@ def unavailable(lab: dict) -> list[dict]:
     return [one for one in lab["checks"] if one["outcome"] == "unavailable"]
 
 
-def write(document: dict, path: Path) -> None:
-    """Write the document, atomically."""
+def _encode(document: dict, known: dict[int, str]) -> str:
+    """Return the document as JSON.
+
+    It is written after every check and holds them all, so the text of a check
+    that is decided is kept and not made again.
+    """
+
+    def text(check: dict) -> str:
+        found = known.get(id(check))
+        if found is None:
+            found = json.dumps(check)
+            if check["outcome"] != "not run":
+                known[id(check)] = found
+        return found
+
+    def join(holder: dict, key: str, parts: list[str]) -> str:
+        rest = json.dumps({name: value for name, value in holder.items() if name != key})
+        return f'{rest[:-1]}, "{key}": [{", ".join(parts)}]}}'
+
+    entries = [join(lab, "checks", list(map(text, lab["checks"]))) for lab in document["labs"]]
+    return join(document, "labs", entries)
+
+
+def write(document: dict, path: Path, known: dict[int, str] | None = None) -> None:
+    """Write the document, atomically.
+
+    Args:
+        document: what to write.
+        path: where; what lies there is replaced.
+        known: a dictionary to keep from one writing to the next, while the
+            same document grows.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.unlink(missing_ok=True)  # whatever lies there is not followed
     with open(temporary, "x", encoding="ascii") as file:
-        file.write(json.dumps(document) + "\n")
+        file.write(_encode(document, {} if known is None else known) + "\n")
     temporary.rename(path)
 
 

@@ -182,3 +182,17 @@ def test_killed_at_any_moment(tmp_path, built, decided):
     began = time.monotonic()
     while processes_of(arena.folder):
         assert time.monotonic() - began < 30, processes_of(arena.folder)
+
+
+def test_written_as_it_grows(tmp_path):
+    """What is kept of the text from one writing to the next is never out of date."""
+    record = {"name": "test_a", "program": "a", "outcome": "not run", "points": 0, "max": 2}
+    checks = [record | {"challenge": False}, record | {"name": "test_b", "challenge": False}]
+    document = result.new("1", "", {})
+    document["labs"] += [result.new_lab("01-a", checks), result.new_lab("02-b", [])]
+    known, target = {}, tmp_path / "result.json"
+    for outcome in ("not run", "passed", "failed"):
+        checks[outcome == "failed"]["outcome"] = outcome
+        result.add_up(document["labs"][0])
+        result.write(document, target, known)
+        assert result.read(target) == document
