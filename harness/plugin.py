@@ -8,7 +8,6 @@ document are made here.
 import functools
 import gc
 import os
-import tempfile
 import time
 import traceback
 from collections.abc import Collection
@@ -24,7 +23,7 @@ from .kernel import prctl, proc
 from .labs import ROOT, Lab
 from .process import unobservable
 from .program import Program
-from .stage import Stage
+from .stage import Stage, scratch
 
 # Every check needs these: without them nothing can be seen at all.
 ALWAYS = ("sockdiag", "blocked")
@@ -194,10 +193,8 @@ class Runner(Collector):
         gc.freeze()
         # one folder for all, so that nothing stays even if a check is killed
         with (
-            tempfile.TemporaryDirectory(prefix="sl-", ignore_cleanup_errors=True) as folder,
-            tempfile.TemporaryDirectory(
-                prefix="run-", dir=build.folder(), ignore_cleanup_errors=True
-            ) as binaries,
+            scratch("sl-") as folder,
+            scratch("run-", build.folder()) as binaries,
         ):
             self._folder, self._binaries = folder, binaries
             self._run_all()

@@ -189,6 +189,16 @@ def _stamp(path: str) -> tuple[int, ...]:
     return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
+@contextlib.contextmanager
+def scratch(prefix: str, parent=None):
+    """Yield a new folder that strangers may fill, and remove it with all that is in it."""
+    folder = tempfile.mkdtemp(prefix=prefix, dir=parent)
+    try:
+        yield folder
+    finally:
+        remove(folder)
+
+
 def remove(folder: str) -> None:
     """Remove a folder of a stranger's, however deep and closed it may be.
 
