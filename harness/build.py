@@ -29,8 +29,6 @@ _COMMON = [
     "-Wall",
     "-Wextra",
     "-fdiagnostics-color=never",
-    "-fno-diagnostics-show-caret",
-    "-fno-caret-diagnostics",
 ]
 _KINDS = {
     "check": [
@@ -101,20 +99,42 @@ def compiler_version() -> str:
         return ""
 
 
-@functools.cache
+def _wanted(kind: str) -> tuple[str, ...]:
+    """Return the flags that this compiler should accept."""
+    clang = "clang" in compiler_version()
+    caret = "-fno-caret-diagnostics" if clang else "-fno-diagnostics-show-caret"
+    return (*_COMMON, caret, *_KINDS[kind])
+
+
+def _flags_file(kind: str) -> Path:
+    return folder() / f"flags-{kind}-{_digest(compiler_version(), *_wanted(kind))}"
+
+
 def flags(kind: str) -> tuple[str, ...]:
-    """Return those flags of a kind that this compiler accepts."""
-    cache = folder() / f"flags-{kind}-{_digest(compiler_version(), *_COMMON, *_KINDS[kind])}"
-    if cache.exists():
-        return tuple(cache.read_text(encoding="ascii").split())
-    kept = _COMMON + _KINDS[kind]
+    """Return the flags of a kind: all, or those that this compiler is known to accept."""
+    try:
+        return tuple(_flags_file(kind).read_text(encoding="ascii").split())
+    except FileNotFoundError:
+        return _wanted(kind)
+
+
+def _accepted(kind: str) -> tuple[str, ...]:
+    """Try the flags of a kind on an empty program, and remember those that are accepted.
+
+    Raises:
+        Broken: the compiler fails on an empty program whatever the flags.
+    """
+    kept = [*_wanted(kind)]
     said = _refusal(kept)
     if said:
         # a compiler names the flags that it does not know
         kept = [flag for flag in kept if flag not in said]
         if _refusal(kept):
             kept = [flag for flag in kept if not _refusal([flag])]
-    _write(cache, " ".join(kept).encode("ascii"))
+            said = _refusal(kept)
+            if said:
+                raise Broken(f"the compiler fails on an empty program too: {said.strip()[-200:]}")
+    _write(_flags_file(kind), " ".join(kept).encode("ascii"))
     return tuple(kept)
 
 
@@ -196,6 +216,23 @@ def build(lab: Lab, program: str, kind: str = "check") -> Built:
     except intake.Refused as refused:
         return Built(program, kind, None, str(refused))
     wanted = flags(kind)
+    try:
+        built = _build(program, kind, files, wanted)
+        minds = any(flag in built.text for flag in wanted if flag.startswith("-f"))
+    except _FlagsRefused:
+        minds = True
+    if minds:
+        known = _flags_file(kind).exists()
+        built = _build(program, kind, files, flags(kind) if known else _accepted(kind))
+    return built
+
+
+class _FlagsRefused(Broken):
+    """The compiler refuses an empty program, too, with these flags."""
+
+
+def _build(program: str, kind: str, files: dict[str, bytes], wanted: tuple[str, ...]) -> Built:
+    """Compile these files with these flags, unless that was done before."""
     key = _digest(
         compiler_version(),
         kind,
@@ -244,7 +281,9 @@ def _compile(files, flags, binary: Path, said: Path) -> None:
         if (where / "program.out").exists():
             (where / "program.out").rename(binary)
         elif _refusal(list(flags)):
-            raise Broken(f"the compiler fails on an empty program too: {text.strip()[-200:]}")
+            raise _FlagsRefused(
+                f"the compiler fails on an empty program too: {text.strip()[-200:]}"
+            )
         _write(said, text.encode())
     finally:
         shutil.rmtree(where, ignore_errors=True)

@@ -135,7 +135,6 @@ class Runner(Collector):
         self._queue: list[workers.Task] = []
         self._folder = ""
         self._binaries = ""
-        self._flags_known: set[str] = set()
         self._stage: Stage | None = None
         self._program: Program | None = None
         self._raised: BaseException | None = None
@@ -230,10 +229,6 @@ class Runner(Collector):
 
     def _native_tasks(self):
         """Yield the compilation of the harness's own parts."""
-        kinds = {found.build for unit in self.units for found, _item in self._checks(unit)}
-        for kind in sorted(kinds):
-            done = functools.partial(self._flags_known.add, kind)
-            yield workers.Task(kind, functools.partial(build.flags, kind), lambda _, f=done: f())
         for one in NATIVE:
             yield workers.Task(
                 one[0],
@@ -324,7 +319,7 @@ class Runner(Collector):
                     record.update(verdict)
             self._finish(unit)
 
-        return workers.Task(f"build {program}", work, done, lambda: kind in self._flags_known)
+        return workers.Task(f"build {program}", work, done)
 
     def _check_task(self, unit: Unit, found: marker.Check, item) -> workers.Task:
         key = (found.program, found.name)
