@@ -30,9 +30,7 @@ def main(argv: list[str]) -> int:
         print(problem, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(
-            "\nStopped. What was graded stays; the same command does the rest.", file=sys.stderr
-        )
+        print("\nStopped. What was graded stays; the same command does the rest.", file=sys.stderr)
         return 130
     except BrokenPipeError:
         with contextlib.suppress(OSError):

@@ -1,27 +1,27 @@
 """Taking in one submission: which of its files count, and a copy of those.
 
-Only what a lab asks for is opened, and only if it is a regular file of sane
-size.  Everything else is named and left alone: not opened, not followed, not
-copied.
+Only what a lab asks for is read, and only if it is a regular file of sane
+size.  Everything else is named and left alone.
 """
 
-import errno
-import os
+import io
 import re
 import shutil
-import stat
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness import intake
-from harness.labs import Lab
+from harness.labs import Lab, all_names
+
+from . import trees
+from .shapes import Submission
+from .trees import Tree
 
 # It becomes a file's name, a cell in a spreadsheet and a word on a terminal.
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 # Names of files to ignore that are kept; of the others there is only a number.
 _NAMES = 100
-
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class Refused(Exception):
@@ -42,81 +42,120 @@ class Taken:
     ignored: list[str] = field(default_factory=list)
 
 
-def ids(submissions: Path) -> list[str]:
-    """Return the names in a folder of submissions, sane or not, hidden ones left out."""
-    return sorted(name for name in os.listdir(submissions) if not name.startswith("."))
+@dataclass(frozen=True)
+class _Candidate:
+    """A path in a submission, or in an archive of it, which ``shown`` names."""
+
+    path: str
+    shown: str
+    problem: str
+    read: Callable[[str, int], bytes]
+
+    @property
+    def name(self) -> str:
+        return self.path.rsplit("/", 1)[-1]
+
+    def is_of(self, lab: Lab) -> bool:
+        """Whether it lies where a file of this lab may lie.
+
+        That is in a folder of the lab's name; or, where no lab is named, at the
+        top or in one folder.
+        """
+        above = self.path.split("/")[:-1]
+        named = [part for part in above if part in _known_labs()]
+        return above[-1:] == [lab.name] if named else len(above) <= 1
 
 
-def take(submissions: Path, name: str, labs: list[Lab]) -> Taken:
+def _known_labs() -> list[str]:
+    return all_names()
+
+
+def take(submission: Submission, whole: Tree, labs: list[Lab]) -> Taken:
     """Return what a submission has for some labs.
 
-    Args:
-        submissions: the folder of submissions.
-        name: the submission's id.
-        labs: for one lab alone, the files may lie in ``<id>/`` itself.
-
     Raises:
-        Refused: the id is no sane name, or it is no folder.
+        Refused: the id is no sane name, or it can't be read at all.
     """
-    if not _ID.fullmatch(name):
+    if not _ID.fullmatch(submission.id):
         raise Refused("an id has letters, digits, . _ - and up to 100 of them: rename it")
-    top = _open_folder(submissions / name)
-    taken = Taken()
     try:
-        inside = set(os.listdir(top))
-        flat = len(labs) == 1 and labs[0].name not in inside
-        for lab in labs:
-            _take_lab(top, lab, flat, taken)
-        used = set(labs[0].files()) if flat else {lab.name for lab in labs}
-        taken.ignored[:0] = sorted(inside - used)
-        if len(taken.ignored) > _NAMES:
-            more = len(taken.ignored) - _NAMES
-            taken.ignored[_NAMES:] = [f"and {more} more"]
-    finally:
-        os.close(top)
+        candidates = _candidates(submission.tree(whole))
+    except trees.Refused as problem:
+        raise Refused(str(problem)) from None
+    wanted = {name for lab in labs for name in lab.files()}
+    if [one.path for one in candidates] == list(submission.files) and len(candidates) == 1:
+        if candidates[0].name not in wanted:
+            raise Refused("it is neither a folder nor a zip or tar archive")
+    taken, used = Taken(), set()
+    for lab in labs:
+        for one in candidates:
+            if one.path == lab.name and one.problem not in ("", trees.FOLDER):
+                taken.refused[lab.name] = f"{lab.name} {one.problem}"
+                used.add(one.shown)
+        for name in lab.files():
+            used |= _take_file(lab, name, candidates, taken)
+    others = [one for one in candidates if one.shown not in used and one.problem != trees.FOLDER]
+    taken.ignored = sorted(one.shown for one in others)
+    if len(taken.ignored) > _NAMES:
+        taken.ignored[_NAMES:] = [f"and {len(taken.ignored) - _NAMES} more"]
     return taken
 
 
-def _open_folder(path, **where) -> int:
-    """Return a descriptor of a folder; FileNotFoundError when there is nothing."""
-    try:
-        return os.open(path, _FOLDER, **where)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        # ENOTDIR is what Linux says of a link, too, when both flags are given.
-        if error.errno != errno.ENOTDIR:
-            raise Refused(f"it can't be opened: {error.strerror}") from None
-    if stat.S_ISLNK(os.stat(path, follow_symlinks=False, **where).st_mode):
-        raise Refused("it is a symbolic link; hand in the folder itself")
-    raise Refused("it is no folder: unpack it into a folder of that name")
+def _candidates(tree: Tree) -> list[_Candidate]:
+    """Return all that is there, with what is in archives instead of these."""
+    found = []
+    for path, problem in tree.problems.items():
+        try:
+            inside = None if problem or "/" in path else _archive(tree, path)
+        except trees.Refused as refused:
+            if len(tree.problems) == 1:
+                raise
+            inside, problem = None, f"can't be read: {refused}"
+        if inside is None:
+            found.append(_Candidate(path, path, problem, tree.read))
+            continue
+        for inner, why in inside.problems.items():
+            found.append(_Candidate(inner, f"{path}: {inner}", why, inside.read))
+    return found
 
 
-def _take_lab(top: int, lab: Lab, flat: bool, taken: Taken) -> None:
-    """Add what is there of one lab to ``taken``."""
-    wanted = lab.files()
+def _archive(tree: Tree, path: str) -> Tree | None:
+    """Return what is in an archive; None if it is none."""
+    if path.endswith((".c", ".h", ".py", ".md")):
+        return None
     try:
-        folder = _open_folder("." if flat else lab.name, dir_fd=top)
-    except (Refused, FileNotFoundError) as problem:
-        if isinstance(problem, Refused):
-            taken.refused[lab.name] = f"{lab.name} can't be taken: {problem}"
-        for name in wanted:
-            taken.missing[f"{lab.name}/{name}"] = f"{name} is missing"
-        return
-    try:
-        # A path through the open folder: nobody can put a link in its place.
-        here = Path(f"/proc/self/fd/{folder}")
-        for name in wanted:
-            try:
-                taken.files[f"{lab.name}/{name}"] = intake.take(here, name)
-            except intake.Refused as problem:
-                there = os.path.lexists(here / name)
-                (taken.refused if there else taken.missing)[f"{lab.name}/{name}"] = str(problem)
-        if not flat:
-            others = sorted(set(os.listdir(folder)) - set(wanted))
-            taken.ignored += [f"{lab.name}/{name}" for name in others]
-    finally:
-        os.close(folder)
+        data = tree.read(path, trees.MAX_BYTES)
+    except intake.Refused:
+        return None
+    return trees.of_archive(io.BytesIO(data)) if trees.is_archive(data) else None
+
+
+def _take_file(lab: Lab, name: str, candidates: list[_Candidate], taken: Taken) -> set[str]:
+    """Add one file of a lab to ``taken``; return what was looked at for it."""
+    key = f"{lab.name}/{name}"
+    mine = [one for one in candidates if one.name == name and one.is_of(lab)]
+    mine = [one for one in mine if not trees.hidden(one.path)]
+    if not mine:
+        taken.missing[key] = f"{name} is missing{_similar(lab, name, candidates)}"
+    elif len(mine) > 1:
+        both = " and ".join(one.shown for one in mine[:2])
+        taken.refused[key] = f"{name} is there twice, as {both}: hand in one"
+    elif mine[0].problem:
+        taken.refused[key] = f"{name} {mine[0].problem}"
+    else:
+        try:
+            taken.files[key] = mine[0].read(mine[0].path, intake.MAX_BYTES)
+        except intake.Refused as problem:
+            taken.refused[key] = str(problem)
+    return {one.shown for one in mine}
+
+
+def _similar(lab: Lab, name: str, candidates: list[_Candidate]) -> str:
+    """Say which file may be meant, if one looks like it."""
+    for one in candidates:
+        if one.is_of(lab) and one.name.lower().replace("_", "").replace("-", "") == name:
+            return f"; there is {one.name!r}: rename it to {name}"
+    return ""
 
 
 def copy(taken: Taken, folder: Path, labs: list[Lab]) -> None:

@@ -3,6 +3,8 @@
 One JSON object on each line, sorted by id:
 
     id        the submission's name
+    people    whose it is, as the export calls them; often nobody is named
+    submitted when, as the export writes it
     labs      the labs to grade, by folder name
     files     what was handed in and taken, as "NN-name/file.c"
     missing   what was not handed in, with the reason
@@ -57,11 +59,13 @@ def key(checks: str, names: list[str], files: dict[str, bytes]) -> str:
     return digest({**files, "checks": checks.encode(), "labs": " ".join(names).encode()})
 
 
-def entry(name: str, wanted: list[Lab], checks: str, taken) -> dict:
+def entry(submission, wanted: list[Lab], checks: str, taken) -> dict:
     """Return the manifest's entry of a submission; ``taken`` is from intake."""
     names = [lab.name for lab in wanted]
     return {
-        "id": name,
+        "id": submission.id,
+        "people": submission.people,
+        "submitted": submission.submitted,
         "labs": names,
         "files": sorted(taken.files),
         "missing": taken.missing,

@@ -95,7 +95,7 @@ def test_other_files_are_ignored(submission, tmp_path):
     os.mkfifo(submission.parent / "wait")
     entry = _plan(submission, tmp_path)
     inside = [f"{LAB.name}/{name}" for name in ("Makefile", "everything", "stdio.h")]
-    assert entry["ignored"] == ["wait", *inside, f"{LAB.name}/test_incsrv.py"]
+    assert entry["ignored"] == [*inside, f"{LAB.name}/test_incsrv.py", "wait"]
     assert _taken(tmp_path) == entry["files"]
 
 

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from grading import intake
+from grading import intake, shapes, trees
 from grading.verbs.plan import plan, tell
 from harness import labs
 
@@ -39,14 +39,16 @@ def test_bytes_that_are_no_text_in_a_name(tmp_path):
 def test_sane_name(tmp_path, name):
     """Letters, digits, dot, underscore, hyphen."""
     (tmp_path / name).mkdir()
-    assert intake.take(tmp_path, name, [labs.find("03")]).files == {}
+    whole = trees.of_class(tmp_path)
+    (one,) = shapes.submissions(whole)
+    assert intake.take(one, whole, [labs.find("03")]).files == {}
 
 
 def test_link_and_file_in_place_of_a_submission(tmp_path):
     """Neither is followed nor silently left out."""
     (tmp_path / "class").mkdir()
     (tmp_path / "class" / "linked").symlink_to(tmp_path)
-    (tmp_path / "class" / "anna.zip").write_bytes(b"PK")
+    (tmp_path / "class" / "anna.zip").write_bytes(b"PK\3\4")
     zipped, linked = plan(tmp_path / "class", tmp_path / "run", ["03"])
     assert "symbolic link" in linked["error"]
-    assert "unpack it" in zipped["error"]
+    assert "damaged archive" in zipped["error"]

@@ -63,9 +63,10 @@ def work(run: Path, entries: list[dict], jobs: int) -> int:
     if manifest.checks_digest(found) != todo[0]["checks"]:
         raise labs.Unknown("The checks have changed since this run was planned: plan again.")
     lost = 0
-    with _scratch(run) as scratch, contextlib.closing(
-        pool.run_all(run, todo, jobs, scratch)
-    ) as finished:
+    with (
+        _scratch(run) as scratch,
+        contextlib.closing(pool.run_all(run, todo, jobs, scratch)) as finished,
+    ):
         for number, job in enumerate(finished, 1):
             try:
                 document = _judge(run, job, found)

@@ -1,0 +1,181 @@
+"""The shapes in which a class's work arrives, and the submissions in them.
+
+Ours is a folder for each submission.  The others are those of learning
+platforms' exports, known by their names:
+
+    Gradescope   submission_metadata.yml beside folders submission_N
+    Moodle       NAME_NUMBER_assignsubmission_file_, a folder or before a file's name
+    Canvas       NAME_[LATE_]USER_SUBMISSION_FILE, all in one folder
+
+Whoever hands in an archive has handed in what is in it.
+"""
+
+import csv
+import io
+import re
+from dataclasses import dataclass, field
+
+from harness import intake, labs
+
+from . import trees
+from .trees import Tree
+
+METADATA = "submission_metadata.yml"
+GROUPS = "groups.csv"
+
+_MOODLE = re.compile(r"(?P<who>.+)_(?P<number>\d+)_assignsubmission_file_?(?P<file>.*)", re.S)
+_CANVAS = re.compile(
+    r"(?P<who>[^_]+)_(?P<late>LATE_)?(?P<user>\d+)_(?P<number>\d+)_(?P<file>.+)", re.S
+)
+# A platform adds -1 to the name of a file that is handed in again.
+_AGAIN = re.compile(r"-\d+(?=\.[A-Za-z0-9]+$)")
+_MAX_TABLE = 4 << 20
+
+
+@dataclass
+class Submission:
+    """One submission, not yet looked into.
+
+    Args:
+        id: a name that is safe as a file's.
+        files: what was handed in, by the name that the student knows, as a
+            path in the tree.
+        folder: where everything lies, instead of ``files``.
+        people: whose it is, if the export says so.
+        submitted: when, as the export writes it.
+    """
+
+    id: str
+    files: dict[str, str] = field(default_factory=dict)
+    folder: str = ""
+    people: list[str] = field(default_factory=list)
+    submitted: str = ""
+
+    def tree(self, whole: Tree) -> Tree:
+        """Return what was handed in."""
+        if self.folder:
+            return whole.below(self.folder)
+        return Tree(
+            {name: whole.problems[path] for name, path in self.files.items()},
+            lambda name, limit: whole.read(self.files[name], limit),
+        )
+
+
+def submissions(whole: Tree) -> list[Submission]:
+    """Return the submissions in the tree of a class, sorted by id."""
+    names = [name for name in whole.tops() if not trees.hidden(name) and name != GROUPS]
+    if METADATA in names:
+        found = _gradescope(whole)
+    elif any(map(_MOODLE.fullmatch, names)):
+        found = _moodle(whole, names)
+    elif sum(bool(_CANVAS.fullmatch(name)) for name in names) * 2 > len(names):
+        found = _canvas(names)
+    else:
+        found = [_own(whole, name) for name in names]
+    _join_groups(whole, found)
+    return sorted(found, key=lambda one: one.id)
+
+
+def _own(whole: Tree, name: str) -> Submission:
+    if whole.problems.get(name, "folder"):
+        return Submission(name, folder=name)
+    return Submission(re.sub(r"\.(zip|tar|tgz|tar\.\w+)$", "", name), {name: name})
+
+
+def _moodle(whole: Tree, names: list[str]) -> list[Submission]:
+    found: dict[str, Submission] = {}
+    for name in names:
+        match = _MOODLE.fullmatch(name)
+        if match is None:
+            found[name] = _own(whole, name)
+            continue
+        person = f"{_slug(match['who'])}_{match['number']}"
+        one = found.setdefault(person, Submission(person, people=[match["who"]]))
+        if match["file"]:
+            one.files[match["file"]] = name
+        else:
+            one.folder = name
+    return list(found.values())
+
+
+def _canvas(names: list[str]) -> list[Submission]:
+    """Group files by their users; of a file that was handed in twice, the newest counts."""
+    found: dict[str, Submission] = {}
+    newest: dict[tuple[str, str], int] = {}
+    for name in names:
+        match = _CANVAS.fullmatch(name)
+        if match is None:
+            found[name] = Submission(_slug(name), {name: name})
+            continue
+        person = f"{_slug(match['who'])}_{match['user']}"
+        one = found.setdefault(person, Submission(person, people=[match["user"]]))
+        file = _AGAIN.sub("", match["file"])
+        if int(match["number"]) >= newest.get((person, file), 0):
+            newest[person, file] = int(match["number"])
+            one.files[file] = name
+    return list(found.values())
+
+
+def _gradescope(whole: Tree) -> list[Submission]:
+    try:
+        import yaml
+    except ImportError:
+        raise labs.Unknown(
+            f"To read {METADATA}, Gradescope's list of submissions, YAML is needed: "
+            "sudo apt install python3-yaml"
+        ) from None
+    try:
+        listed = yaml.safe_load(whole.read(METADATA, _MAX_TABLE))
+        return [
+            Submission(
+                _slug(str(folder)),
+                folder=str(folder),
+                people=[
+                    str(one.get(":sid") or one.get(":email") or one.get(":name"))
+                    for one in about.get(":submitters") or []
+                ],
+                submitted=str(about.get(":created_at") or ""),
+            )
+            for folder, about in listed.items()
+        ]
+    except (yaml.YAMLError, intake.Refused, AttributeError, ValueError) as error:
+        said = str(error).splitlines()[0]
+        raise labs.Unknown(f"{METADATA} is not what Gradescope writes ({said}).") from None
+
+
+def _join_groups(whole: Tree, found: list[Submission]) -> None:
+    """Add to each submission the people that ``groups.csv`` names for it."""
+    listed = _groups(whole)
+    by_id = {one.id: one for one in found}
+    unknown = sorted(set(listed) - set(by_id))
+    if unknown:
+        raise labs.Unknown(f"{GROUPS} names {unknown[0]}, and there is no such submission.")
+    for name, people in listed.items():
+        by_id[name].people = people
+
+
+def _groups(whole: Tree) -> dict[str, list[str]]:
+    """Return who else has a submission, by its id, from ``groups.csv`` if there is one.
+
+    Each line is ``submission,person``; the first may be a heading.
+    """
+    if whole.problems.get(GROUPS, "none"):
+        return {}
+    found: dict[str, list[str]] = {}
+    try:
+        text = whole.read(GROUPS, _MAX_TABLE).decode("utf-8-sig")
+        for number, line in enumerate(csv.reader(io.StringIO(text)), 1):
+            if not line or (number == 1 and line[0].strip().lower() == "submission"):
+                continue
+            submission, person = (cell.strip() for cell in line)
+            found.setdefault(submission, []).append(person)
+    except (ValueError, csv.Error, intake.Refused):
+        raise labs.Unknown(
+            f"{GROUPS}: each line must be a submission, a comma, a person."
+        ) from None
+    return found
+
+
+def _slug(text: str) -> str:
+    """Return a name that is safe as a file's, as near as may be."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", text).strip("._-")[:80] or "nameless"

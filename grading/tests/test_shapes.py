@@ -1,0 +1,108 @@
+"""The exports of learning platforms become one row for each submission."""
+
+import pytest
+
+from grading import shapes, trees
+from grading.verbs.plan import plan
+from harness import labs
+
+LAB = labs.find("03")
+FILES = LAB.files()
+SOURCE = "int main(void) { return 0; }\n"
+
+
+def _class(tmp_path, files: dict[str, str]):
+    for name, text in files.items():
+        path = tmp_path / "class" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return tmp_path / "class"
+
+
+def _entries(tmp_path, files: dict[str, str]) -> dict[str, dict]:
+    planned = plan(_class(tmp_path, files), tmp_path / "run", ["03"])
+    return {one["id"]: one for one in planned}
+
+
+def test_canvas(tmp_path):
+    """Files of all in one folder, with names and numbers before theirs."""
+    files = {f"smithbob_3409_2084{n}_{name}": SOURCE for n, name in enumerate(FILES)}
+    files["wellslane_LATE_3342_39480_incsrv.c"] = "old"
+    files["wellslane_LATE_3342_39481_incsrv-1.c"] = "new"
+    found = _entries(tmp_path, files)
+    assert sorted(found) == ["smithbob_3409", "wellslane_3342"]
+    assert found["smithbob_3409"]["files"] == [f"{LAB.name}/{name}" for name in FILES]
+    assert found["wellslane_3342"]["people"] == ["3342"]
+    copy = tmp_path / "run" / "intake" / "wellslane_3342" / LAB.name / "incsrv.c"
+    assert copy.read_text() == "new"
+
+
+@pytest.mark.parametrize("between", ["/", ""])
+def test_moodle(tmp_path, between):
+    """A folder for each participant, or one folder with long names."""
+    start = f"Ren\u00e9 d'Arc_817_assignsubmission_file_{between}"
+    found = _entries(tmp_path, {start + name: SOURCE for name in FILES})
+    (entry,) = found.values()
+    assert entry["id"] == "Ren_d_Arc_817"
+    assert entry["people"] == ["Ren\u00e9 d'Arc"]
+    assert entry["files"] == [f"{LAB.name}/{name}" for name in FILES]
+
+
+METADATA = """---
+submission_12:
+  :submitters:
+  - :name: Ada
+    :sid: '0017'
+    :email: ada@example.org
+  - :name: Ben
+    :sid:
+    :email: ben@example.org
+  :created_at: 2026-10-02 09:12:13.000000000 Z
+submission_13:
+  :submitters: []
+"""
+
+
+def test_gradescope(tmp_path):
+    """The list beside the folders says whose each is, and when it came."""
+    pytest.importorskip("yaml", reason="python3-yaml is not installed")
+    files = {f"submission_12/{name}": SOURCE for name in FILES}
+    files |= {"submission_13/readme": "", shapes.METADATA: METADATA}
+    found = _entries(tmp_path, files)
+    assert found["submission_12"]["people"] == ["0017", "ben@example.org"]
+    assert found["submission_12"]["submitted"].startswith("2026-10-02 09:12:13")
+    assert found["submission_12"]["files"] == [f"{LAB.name}/{name}" for name in FILES]
+    assert found["submission_13"]["files"] == []
+
+
+@pytest.mark.parametrize("text", ["{", "- 1", "a: b", "\0", "!!python/object/apply:os.abort []"])
+def test_bad_list_of_gradescope(tmp_path, text):
+    """A broken or hostile list is one sentence."""
+    pytest.importorskip("yaml", reason="python3-yaml is not installed")
+    with pytest.raises(labs.Unknown, match="is not what Gradescope writes"):
+        _entries(tmp_path, {shapes.METADATA: text})
+
+
+def test_groups(tmp_path):
+    """groups.csv says who is in a group; the first line may be a heading."""
+    files = {f"red/{name}": SOURCE for name in FILES}
+    files |= {"blue/incsrv.c": SOURCE, "groups.csv": "submission,person\nred,ada\nred,ben\n"}
+    found = _entries(tmp_path, files)
+    assert found["red"]["people"] == ["ada", "ben"]
+    assert found["blue"]["people"] == []
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [("green,ada\n", "names green"), ("red\n", "each line"), ("a,b,c\n", "each line")],
+)
+def test_bad_groups(tmp_path, text, words):
+    """A line that is no pair, or a name that nobody has."""
+    with pytest.raises(labs.Unknown, match=words):
+        _entries(tmp_path, {"red/incsrv.c": SOURCE, "groups.csv": text})
+
+
+def test_own_shape_is_left_alone(tmp_path):
+    """A folder for each submission, under its own name."""
+    whole = trees.of_class(_class(tmp_path, {"anna/incsrv.c": SOURCE, ".git/x": ""}))
+    assert [one.id for one in shapes.submissions(whole)] == ["anna"]
