@@ -1,6 +1,8 @@
 """The gradebook: a row for each submission, as CSV and as a table.
 
-A submission without a grade has no points: an empty cell, never a zero.
+A submission without a grade has no points: an empty cell, never a zero.  Where
+the export says whose it is, each person has a row, and of several submissions
+of one person the newest counts.
 """
 
 import csv
@@ -36,7 +38,8 @@ def row(entry: dict, document: dict | None, trouble: str) -> dict:
         ``incomplete`` (this machine could not check everything), ``error`` (the
         grader broke), ``missing`` (not graded yet) or ``refused``.
     """
-    made = {"id": entry["id"], "points": "", "max": "", "programs": {}, "challenge": ""}
+    made = {"id": entry["id"], "person": "", "submitted": entry.get("submitted", "")}
+    made |= {"points": "", "max": "", "programs": {}, "challenge": ""}
     if document is None:
         refused = entry.get("error", "")
         made["state"] = "refused" if refused else "error" if trouble else "missing"
@@ -60,6 +63,34 @@ def row(entry: dict, document: dict | None, trouble: str) -> dict:
     return made
 
 
+def by_person(rows: list[dict], entries: list[dict]) -> list[dict]:
+    """Return the rows, each person's own: of several, the newest, which names the others.
+
+    Args:
+        rows: one for each entry, in order.
+        entries: from the manifest.
+    """
+    newest: dict[str, dict] = {}
+    others: dict[str, list[str]] = {}
+    made = []
+    for one, entry in sorted(
+        zip(rows, entries), key=lambda pair: (pair[0]["submitted"], pair[0]["id"]), reverse=True
+    ):
+        people = entry.get("people", [])
+        if not people:
+            made.append(one)
+        for person in people:
+            if person in newest:
+                others.setdefault(person, []).append(one["id"])
+            else:
+                newest[person] = {**one, "person": person}
+                made.append(newest[person])
+    for person, ids in others.items():
+        said = f"handed in before, not counted: {', '.join(sorted(ids))}"
+        newest[person]["note"] = "; ".join(filter(None, [newest[person]["note"], said]))
+    return sorted(made, key=lambda one: (one["id"], one["person"]))
+
+
 def _programs(rows: list[dict]) -> list[str]:
     return list(dict.fromkeys(name for one in rows for name in one["programs"]))
 
@@ -76,10 +107,11 @@ def write(run: Path, rows: list[dict]) -> None:
     temporary = path(run).with_name(f".gradebook.{os.getpid()}")
     with open(temporary, "w", encoding="utf-8", newline="") as file:
         out = csv.writer(file)
-        out.writerow(["id", "points", "max", *programs, "challenge", "state", "note"])
+        known = [name for name in ("person", "submitted") if any(one[name] for one in rows)]
+        out.writerow(["id", *known, "points", "max", *programs, "challenge", "state", "note"])
         for one in rows:
             points = [one["programs"].get(name, "") for name in programs]
-            cells = [one["id"], one["points"], one["max"], *points]
+            cells = [one["id"], *(one[name] for name in known), one["points"], one["max"], *points]
             cells += [one["challenge"], one["state"], one["note"]]
             out.writerow([harmless(cell) for cell in cells])
     temporary.rename(path(run))
@@ -109,7 +141,7 @@ def table(rows: list[dict]) -> list[str]:
 
 
 def _id(one: dict) -> str:
-    return _cut(report.escape(one["id"]).replace("\n", " "), _ID_WIDTH)
+    return _cut(report.escape(one["person"] or one["id"]).replace("\n", " "), _ID_WIDTH)
 
 
 def _cut(text: str, width: int) -> str:

@@ -26,7 +26,7 @@ def test_grade(graded, name):
     row, document = _found(graded, name)
     if document["machine"]["lacks"]:
         pytest.skip("this machine can't check everything")
-    del row["graded"], row["id"]
+    row = {name: row[name] for name in row if name not in ("graded", "id", "person", "submitted")}
     file = sample.expected(name)
     if os.environ.get("RECORD") == "1":
         file.write_text(json.dumps(row, indent=1) + "\n", encoding="ascii")

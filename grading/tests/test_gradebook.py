@@ -51,6 +51,30 @@ def test_two_labs():
     assert (row["max"], row["state"]) == (8, "incomplete")
 
 
+def test_people(tmp_path):
+    """Each person of a group has a row; of two submissions the newest counts."""
+    entries = [
+        {**ENTRY, "id": "submission_1", "people": ["ada", "ben"], "submitted": "2026-10-01"},
+        {**ENTRY, "id": "submission_2", "people": ["ada"], "submitted": "2026-10-02"},
+        {**ENTRY, "id": "submission_3"},
+    ]
+    rows = [gradebook.row(one, document(points=n), "") for n, one in enumerate(entries)]
+    found = gradebook.by_person(rows, entries)
+    assert [(row["id"], row["person"]) for row in found] == [
+        ("submission_1", "ben"),
+        ("submission_2", "ada"),
+        ("submission_3", ""),
+    ]
+    assert "not counted: submission_1" in found[1]["note"]
+    assert "not counted" not in found[0]["note"] + found[2]["note"]
+    gradebook.write(tmp_path, found)
+    with open(gradebook.path(tmp_path), encoding="utf-8", newline="") as file:
+        written = list(csv.DictReader(file))
+    assert [row["person"] for row in written] == ["ben", "ada", ""]
+    assert written[1]["submitted"] == "2026-10-02"
+    assert any(line.startswith("ben") for line in gradebook.table(found))
+
+
 @pytest.mark.parametrize(
     "changes, note",
     [

@@ -14,6 +14,7 @@ def collect(run: Path, entries: list[dict]) -> int:
         rows.append(gradebook.row(one, document, results.trouble(run, one)))
         if document is not None:
             reports.write(run, one, document)
+    rows = gradebook.by_person(rows, entries)
     gradebook.write(run, rows)
     for line in gradebook.table(rows):
         say(line)
