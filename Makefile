@@ -69,7 +69,7 @@ prove-%: ## what the checks of lab NN make of its wrong programs
 bench: ## the speed budgets, measured side by side
 	@$(RUN_SH) harness bench
 
-soak: ## run lab 03's checks RUNS=200 times beside CPU hogs
+soak: ## run the checks of LABS RUNS=200 times beside CPU hogs
 	@$(RUN_SH) harness soak $(RUNS)
 
 # The patterns above as targets of their own, so that the Tab key completes them.

@@ -1,6 +1,6 @@
 """``make soak``: the same verdicts, again and again, beside CPU hogs.
 
-RUNS runs of a lab on the reference, four at once, beside twice as many hogs as
+RUNS runs of LABS on the reference, four at once, beside twice as many hogs as
 there are CPUs.  Each run has another seed.  Exit status 1 when one differs.
 """
 
@@ -26,10 +26,10 @@ def _hogs() -> list[subprocess.Popen]:
     ]
 
 
-def _start(number: str, source: str, target: Path, seed: str) -> subprocess.Popen:
+def _start(numbers: list[str], source: str, target: Path, seed: str) -> subprocess.Popen:
     env = {**os.environ, "SRC": source, "RESULT": str(target), "SEED": seed, "CHECK": ""}
     return subprocess.Popen(
-        [sys.executable, "-m", "harness", "check", number],
+        [sys.executable, "-m", "harness", "check", *numbers],
         cwd=labs.ROOT,
         env=env,
         stdout=subprocess.DEVNULL,
@@ -40,17 +40,21 @@ def _start(number: str, source: str, target: Path, seed: str) -> subprocess.Pope
 def _verdicts(target: Path) -> dict[str, str]:
     document = json.loads(target.read_text(encoding="ascii"))
     return {
-        f"{one['program']} {one['name']}": f"{one['outcome']}: {one['got']} {one['why']}".strip(
+        f"{lab['name'][:2]} {one['program']} {one['name']}": f"{one['outcome']}: {one['got']} {one['why']}".strip(
             ": "
         )
-        for one in document["labs"][0]["checks"]
+        for lab in document["labs"]
+        for one in lab["checks"]
     }
 
 
 def main(argv: list[str]) -> int:
-    """Run a lab again and again.  Arguments: how often (200), which lab (03)."""
-    runs = int(argv[0]) if argv else 200
-    number = argv[1] if len(argv) > 1 else "03"
+    """Run labs again and again.  Arguments: how often (200), which labs (LABS, or all)."""
+    count, *numbers = argv or ["200"]
+    if not (count.isascii() and count.isdigit()):
+        raise labs.Unknown(f"{count!r} is no number of runs. Give one, such as RUNS=200.")
+    runs = int(count)
+    numbers = numbers or variable("LABS").split()
     source = variable("SRC", "solutions")
     seen: dict[str, Counter] = {}
     hogs = _hogs()
@@ -61,7 +65,7 @@ def main(argv: list[str]) -> int:
                 batch = []
                 for index in range(done, min(done + AT_ONCE, runs)):
                     target = Path(folder) / f"{index}.json"
-                    batch.append((target, _start(number, source, target, f"soak{index}")))
+                    batch.append((target, _start(numbers, source, target, f"soak{index}")))
                 for target, process in batch:
                     process.wait()
                     for name, verdict in _verdicts(target).items():
