@@ -39,13 +39,12 @@ def _start(numbers: list[str], source: str, target: Path, seed: str) -> subproce
 
 def _verdicts(target: Path) -> dict[str, str]:
     document = json.loads(target.read_text(encoding="ascii"))
-    return {
-        f"{lab['name'][:2]} {one['program']} {one['name']}": f"{one['outcome']}: {one['got']} {one['why']}".strip(
-            ": "
-        )
-        for lab in document["labs"]
-        for one in lab["checks"]
-    }
+    found = {}
+    for lab in document["labs"]:
+        for one in lab["checks"]:
+            verdict = f"{one['outcome']}: {one['got']} {one['why']}".strip(": ")
+            found[f"{lab['name'][:2]} {one['program']} {one['name']}"] = verdict
+    return found
 
 
 def main(argv: list[str]) -> int:
