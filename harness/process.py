@@ -65,6 +65,12 @@ class Output:
             if self.total > OUTPUT_LIMIT:
                 return
 
+    def close(self) -> None:
+        """Take the rest, and close the pipe."""
+        self.drain()
+        self.ended = True
+        os.close(self.fd)
+
 
 class Process:
     """One run of the student's program, its children included.
@@ -447,10 +453,12 @@ class Process:
         if self._handle != -1:
             os.close(self._handle)
             self._handle = -1
-        if self._stdout:
-            self._stdout.drain()
-        if self._stderr:
-            self._stderr.drain()
+        if self.stdin is not None:
+            os.close(self.stdin)
+            self.stdin = None
+        for output in (self._stdout, self._stderr):
+            if output is not None:
+                output.close()
         if left:
             raise Broken(f"{len(left)} processes of {self.name} can't be ended")
 

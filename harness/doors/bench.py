@@ -159,9 +159,9 @@ def _batch(folder: Path, jobs: int) -> bool:
         spread, _small = _grade(where, 2 * jobs, jobs)
         gains.append(alone / spread)
         shares.append(alone / spread / linear)
-    share = statistics.median(shares)
+    share, gain = statistics.median(shares), statistics.median(gains)
     say(
-        f"  {2 * jobs} submissions, 1 -> {jobs} jobs    {statistics.median(gains):6.2f} times as fast "
+        f"  {2 * jobs} submissions, 1 -> {jobs} jobs    {gain:6.2f} times as fast "
         f"({share:.0%} of what compiling gains; budget {LINEAR:.0%})  {_verdict(share >= LINEAR)}"
     )
     _many, large = _grade(folder, 8 * jobs, jobs)

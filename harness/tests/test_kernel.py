@@ -564,6 +564,24 @@ def test_launcher_with_few_descriptors(limit):
     assert launcher.wait() == 0
 
 
+@needs_notify
+def test_process_leaves_no_descriptor(world):
+    """A process that has been ended has given back all that it took of ours."""
+
+    def work(stage, program):
+        def once():
+            process = program("asleep").start("read", watch=("read",))
+            process.breakpoints.hold({"read"}, "a read").let_go()
+            process.end()
+
+        once()
+        before = sorted(os.listdir("/proc/self/fd"))
+        once()
+        assert sorted(os.listdir("/proc/self/fd")) == before
+
+    world(work)
+
+
 def test_launcher_defaults_every_signal(world):
     """Whoever starts the harness may ignore even the C library's own signals."""
 
