@@ -109,10 +109,15 @@ class Process:
 
     def service(self) -> None:
         """Take in what is there: lines of the launcher, calls held, output."""
-        self._read_control()
+        poller = select.poll()
+        for fd in self.fds_to_watch():
+            poller.register(fd, select.POLLIN)
+        ready = {fd for fd, _event in poller.poll(0)}
+        if not self.gone and self._control.fileno() in ready:
+            self._read_control()
         self.breakpoints.service()
         for output in (self._stdout, self._stderr):
-            if output is not None:
+            if output is not None and output.fd in ready:
                 output.drain()
 
     def has_news(self) -> bool:

@@ -286,11 +286,14 @@ def _look(process, pid: int, tid: int, asleep: str) -> Task | None:
     blocked = process.blocked(pid, tid)
     if blocked is None or (found.state == "D" and blocked.call not in syscalls.FORK):
         return None
-    status = proc.status(pid) if pid == tid else {}
-    pending = int(status.get("SigPnd", "0"), 16) | int(status.get("ShdPnd", "0"), 16)
-    if pending & ~int(status.get("SigBlk", "0"), 16):
-        return None
-    return Task(pid, tid, "S", proc.switches(pid, tid), blocked)
+    status = proc.status(pid, tid)
+    if pid == tid:
+        pending = int(status.get("SigPnd", "0"), 16) | int(status.get("ShdPnd", "0"), 16)
+        if pending & ~int(status.get("SigBlk", "0"), 16):
+            return None
+    # how often it gave up the CPU of its own will
+    switches = int(status.get("voluntary_ctxt_switches", "0"))
+    return Task(pid, tid, "S", switches, blocked)
 
 
 def describe(processes, tasks: tuple[Task, ...]) -> str:

@@ -148,14 +148,10 @@ def is_zombie(pid: int) -> bool:
     return found is not None and found.is_zombie
 
 
-def status(pid: int) -> dict[str, str]:
-    """Return ``/proc/PID/status`` as a dictionary; empty when gone."""
-    text = _read(f"/proc/{pid}/status") or ""
-    return dict(
-        (line.split(":", 1)[0], line.split(":", 1)[1].strip())
-        for line in text.splitlines()
-        if ":" in line
-    )
+def status(pid: int, tid: int | None = None) -> dict[str, str]:
+    """Return the status of a process, or of one thread, as a dictionary; empty when gone."""
+    where = f"/proc/{pid}/status" if tid is None else f"/proc/{pid}/task/{tid}/status"
+    return dict(re.findall(r"^(\w+):[ \t]*(.*)$", _read(where) or "", re.M))
 
 
 def signals(pid: int, field: str) -> set[int]:
@@ -167,13 +163,6 @@ def signals(pid: int, field: str) -> set[int]:
     """
     mask = int(status(pid).get(field, "0"), 16)
     return {number for number in range(1, 65) if mask >> (number - 1) & 1}
-
-
-def switches(pid: int, tid: int) -> int:
-    """Return how often a thread gave up the CPU of its own will."""
-    text = _read(f"/proc/{pid}/task/{tid}/status") or ""
-    match = re.search(r"^voluntary_ctxt_switches:\s*(\d+)", text, re.M)
-    return int(match[1]) if match else 0
 
 
 def cpu_seconds(pid: int) -> float:
