@@ -79,6 +79,7 @@ class Process:
         self.end_status: End | None = None
         self.gone = False
         self.lost = False
+        self.end_told = False
         self.breakpoints = breakpoints.Breakpoints(self, listener)
         self.stdin = stdin
         self._launcher = launcher
@@ -221,7 +222,9 @@ class Process:
         """Wait until ``ready()``; see ``waiting.until``."""
         return waiting.until(self.stage, ready, due, fds, progress)
 
-    def asleep_in(self, calls, pid: int | None = None, fd: int | None = None):
+    def asleep_in(
+        self, calls, pid: int | None = None, fd: int | None = None, inode: int | None = None
+    ):
         """Return the Blocked of a process asleep in one of ``calls``, or None.
 
         Args:
@@ -229,6 +232,7 @@ class Process:
                 read and accept classes when it waits for a fitting descriptor.
             pid: one of the processes of this run; by default the program.
             fd: the descriptor that must be waited for, if that matters.
+            inode: the same for a socket, whatever numbers it has by now.
         """
         pid = pid or self.pid
         if pid == self.pid and self.end_status:
@@ -246,18 +250,30 @@ class Process:
                 and calls & (syscalls.READ | syscalls.ACCEPT)
             ):
                 continue
-            if fd is not None and fd not in blocked.reads | blocked.writes:
+            waited = blocked.reads | blocked.writes
+            if fd is not None and fd not in waited:
                 continue
+            if inode is not None:
+                sockets = proc.socket_inodes(pid)
+                if all(sockets.get(one) != inode for one in waited):
+                    continue
             return blocked
         return None
 
-    def wait_asleep(self, calls, due: str, pid: int | None = None, fd: int | None = None):
-        """Wait until a process of this run sleeps in one of ``calls``."""
+    def wait_asleep(
+        self,
+        calls,
+        due: str,
+        pid: int | None = None,
+        fd: int | None = None,
+        inode: int | None = None,
+    ):
+        """Wait until a process of this run sleeps in one of ``calls``; see ``asleep_in``."""
 
         def asleep():
-            found = self.asleep_in(calls, pid, fd)
+            found = self.asleep_in(calls, pid, fd, inode)
             # what it may wake up for must not be on its way
-            return self.asleep_in(calls, pid, fd) if found and netns.settle() else found
+            return self.asleep_in(calls, pid, fd, inode) if found and netns.settle() else found
 
         return self.until(asleep, due)
 
@@ -288,6 +304,7 @@ class Process:
         self.until(
             lambda: self.end_status, f"{self.name} comes to its end", progress=self._output_so_far
         )
+        self.end_told = True
         self.service()
         return self.end_status
 

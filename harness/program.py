@@ -205,6 +205,7 @@ class Server:
         self.args = args
         self.stage = program.stage
         self.listener_fd = -1
+        self.listener_inode = -1
 
     def __getattr__(self, name):
         """Hand everything else to the process."""
@@ -268,7 +269,9 @@ class Server:
     def wait_accepting(self):
         """Wait until the program sleeps, waiting for the next client."""
         return self.process.wait_asleep(
-            syscalls.ACCEPT, "a server asleep, waiting for the next client", fd=self.listener_fd
+            syscalls.ACCEPT,
+            "a server asleep, waiting for the next client",
+            inode=self.listener_inode,
         )
 
     def expect_listening_line(self, line: str) -> None:

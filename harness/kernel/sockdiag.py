@@ -49,12 +49,19 @@ class Socket:
     wqueue: int
 
 
+def _name(family: int, data: bytes) -> str:
+    """Return an address as text; an IPv4 one in IPv6 (RFC 4291, 2.5.5.2) as IPv4."""
+    if family == socket.AF_INET6 and data[:12] == bytes(10) + b"\xff\xff":
+        return socket.inet_ntop(socket.AF_INET, data[12:])
+    return socket.inet_ntop(family, data)
+
+
 def _parse_inet(body: bytes) -> Socket:
     family, state, _timer, _retrans = struct.unpack_from("=BBBB", body, 0)
     sport, dport = struct.unpack_from("!HH", body, 4)
     size = 16 if family == socket.AF_INET6 else 4
-    src = socket.inet_ntop(family, body[8 : 8 + size])
-    dst = socket.inet_ntop(family, body[24 : 24 + size])
+    src = _name(family, body[8 : 8 + size])
+    dst = _name(family, body[24 : 24 + size])
     rqueue, wqueue, _uid, inode = struct.unpack_from("=IIII", body, 56)
     return Socket(inode, state, src, sport, dst, dport, rqueue, wqueue)
 

@@ -63,6 +63,8 @@ _TABLE = {
     "splice": (275, 76),
     "sendmmsg": (307, 269),
     "recvmmsg": (299, 243),
+    "preadv2": (327, 286),
+    "pwritev2": (328, 287),
     "clone3": (435, 435),
     "epoll_pwait2": (441, 441),
     "restart_syscall": (219, 128),
@@ -80,8 +82,12 @@ NAME = {number: name for name, number in NUMBER.items()}
 # A contract never says which of these a program must use, so a check waits for
 # the class.
 ACCEPT = frozenset({"accept", "accept4"})
-READ = frozenset({"read", "readv", "recvfrom", "recvmsg", "recvmmsg"})
-WRITE = frozenset({"write", "writev", "sendto", "sendmsg", "sendmmsg", "sendfile", "splice"})
+# splice(2) is in both classes: it reads from its first descriptor and writes to
+# its third argument.
+READ = frozenset({"read", "readv", "preadv2", "recvfrom", "recvmsg", "recvmmsg", "splice"})
+WRITE = frozenset(
+    {"write", "writev", "pwritev2", "sendto", "sendmsg", "sendmmsg", "sendfile", "splice"}
+)
 POLL = frozenset({"poll", "ppoll"})
 SELECT = frozenset({"select", "pselect6"})
 EPOLL = frozenset({"epoll_wait", "epoll_pwait", "epoll_pwait2"})
