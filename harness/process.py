@@ -80,6 +80,7 @@ class Process:
         self.gone = False
         self.lost = False
         self.end_told = False
+        self.noted: list[str] = []
         self.breakpoints = breakpoints.Breakpoints(self, listener)
         self.stdin = stdin
         self._launcher = launcher
@@ -160,6 +161,14 @@ class Process:
             # After SIGCONT, poll and nanosleep go on under this name.
             call, args = self._before_freeze.get(tid or pid, found)
         return blocking.describe(pid, call, args)
+
+    def time_limit(self, blocked: blocking.Blocked, pid: int | None = None) -> float | None:
+        """Return the seconds after which a sleep ends by itself, or None.
+
+        It may stand in the call or, as SO_RCVTIMEO and SO_SNDTIMEO, at its socket.
+        """
+        limit = blocked.timeout
+        return blocking.hidden_timeout(pid or self.pid, blocked) if limit is None else limit
 
     def may_have_timer(self) -> bool:
         """Whether an alarm that can't be seen may still wake the program."""

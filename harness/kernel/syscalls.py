@@ -23,6 +23,7 @@ _TABLE = {
     "pause": (34, None),
     "nanosleep": (35, 101),
     "alarm": (37, None),
+    "setitimer": (38, 103),
     "sendfile": (40, 71),
     "socket": (41, 198),
     "connect": (42, 203),
@@ -68,6 +69,8 @@ _TABLE = {
     "clone3": (435, 435),
     "epoll_pwait2": (441, 441),
     "restart_syscall": (219, 128),
+    "timer_settime": (223, 110),
+    "timerfd_settime": (286, 86),
 }
 
 _COLUMN = {"x86_64": 0, "aarch64": 1}.get(platform.machine())
@@ -95,6 +98,8 @@ MULTIPLEX = POLL | SELECT | EPOLL
 SLEEP = frozenset({"nanosleep", "clock_nanosleep"})
 FORK = frozenset({"fork", "vfork", "clone", "clone3"})
 WAIT_CHILD = frozenset({"wait4", "waitid"})
+# What starts a timer.
+TIMER = frozenset({"alarm", "setitimer", "timer_settime", "timerfd_settime"})
 WAIT_SIGNAL = frozenset({"pause", "rt_sigsuspend", "rt_sigtimedwait"})
 
 
