@@ -98,6 +98,14 @@ class Held:
         seconds, nanoseconds = struct.unpack("=qq", proc.peek(self.tid, self.args[index], 16))
         return seconds >= 0 and 0 <= nanoseconds < 1_000_000_000
 
+    def _asked(self, clock) -> float:
+        """Return the seconds from now on that a pause asks for."""
+        asked = self.pause()
+        if self.call == "clock_nanosleep" and self.args[1] & 1:  # TIMER_ABSTIME
+            now = time.clock_gettime(self.args[0]) + (clock.offset if clock else 0.0)
+            asked = max(0.0, asked - now)
+        return asked
+
     def cut_in_two(self, clock=None) -> float:
         """Let a signal end a pause when half of its time has passed.
 
@@ -108,7 +116,7 @@ class Held:
         Returns:
             The seconds that are left.
         """
-        half = self.pause() / 2
+        half = self._asked(clock) / 2
         left = {"nanosleep": 1, "clock_nanosleep": 3, "select": 4, "pselect6": 4}.get(self.call)
         relative = self.call != "clock_nanosleep" or not self.args[1] & 1  # TIMER_ABSTIME
         if left is not None and relative and self.args[left]:
@@ -138,9 +146,7 @@ class Held:
         if asked is None or math.isnan(asked) or not self.is_valid():
             self.let_go()
             return 0.0
-        if self.call == "clock_nanosleep" and self.args[1] & 1:  # TIMER_ABSTIME
-            now = time.clock_gettime(self.args[0]) + (clock.offset if clock else 0.0)
-            asked = max(0.0, asked - now)
+        asked = self._asked(clock)
         if clock is not None:
             clock.advance(asked)
         if self.call in _AFTER_THE_TIME:
