@@ -8,6 +8,9 @@ import signal
 
 from .failure import Failure
 
+# Where a program says ENOSYS.
+HOLE = "that is the skeleton's answer: a hole is not filled in yet"
+
 # Bytes of a difference that a report shows on either side.
 _WINDOW = 24
 
@@ -107,7 +110,7 @@ def ended(end, stderr: bytes) -> str:
     if end.number == 127 and b"launch:" in stderr:
         return "the program could not be started"
     if b"Function not implemented" in stderr:
-        return "that is the skeleton's answer: a hole is not filled in yet"
+        return HOLE
     if end.number == 2:
         return "exit status 2 says: wrong usage"
     return ""

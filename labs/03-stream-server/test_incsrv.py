@@ -143,7 +143,9 @@ def test_answers_each_byte(program):
             client.expect(plus_one(byte), why)
         except Failure as failure:
             if client.ended:
-                failure.why = "the client was not done: read again until read returns 0"
+                failure.why = program.stage.diagnose(()) or (
+                    "the client was not done: read again until read returns 0"
+                )
             raise
 
 
@@ -177,21 +179,24 @@ def test_port_0(program):
 )
 def test_line_after_listen(program):
     """LISTENING is printed when clients can connect, and not before"""
-    path = program.stage.path("socket")
-    for args in ((program.stage.address, str(program.stage.port())), (f"unix:{path}",)):
-        process = program.start(*args, watch=("listen",))
-        held = process.breakpoints.hold({"listen"}, "a call of listen")
-        program.stage.tape.add("hold", "incsrv, which is about to call listen")
-        got = process.stdout
-        program.stage.tape.add("look", "at stdout", diagnosis.show(got))
-        held.let_go()
-        require(
-            not got,
-            "nothing on stdout yet",
-            diagnosis.show(got),
-            "the line is printed before listen(): a client who reads it and connects is refused",
-        )
-        process.wait_asleep(ACCEPT, "a server asleep, waiting for a client")
+    prints_after_listen(program, program.stage.address, str(program.stage.port()))
+
+
+def prints_after_listen(program, *args):
+    """Require that nothing is printed before clients can connect."""
+    process = program.start(*args, watch=("listen",))
+    held = process.breakpoints.hold({"listen"}, "a call of listen")
+    program.stage.tape.add("hold", "incsrv, which is about to call listen")
+    got = process.stdout
+    program.stage.tape.add("look", "at stdout", diagnosis.show(got))
+    held.let_go()
+    require(
+        not got,
+        "nothing on stdout yet",
+        diagnosis.show(got),
+        "the line is printed before listen(): a client who reads it and connects is refused",
+    )
+    process.wait_asleep(ACCEPT, "a server asleep, waiting for a client")
 
 
 @check(
@@ -339,6 +344,8 @@ def test_unix(program):
     for _ in range(5):
         server.connect()
     program.stage.tape.fold(start, "connect", "five clients more, who wait in the queue")
+    if program.stage.can("notify"):
+        prints_after_listen(program, f"unix:{program.stage.path('other')}")
 
 
 @check(
