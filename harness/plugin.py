@@ -170,11 +170,12 @@ class Runner(Collector):
             try:
                 runtestprotocol(item, log=False, nextitem=None)
             finally:
+                is_hole = _is_hole(self._stage)
                 spoilt = self._stage.close()
             answer = _outcome(self._raised or spoilt)
             answer["steps"] = result.steps(self._stage.tape)
             answer["stderr"] = _stderr(self._stage)
-            if answer["outcome"] == "failed" and _is_hole(self._stage):
+            if answer["outcome"] == "failed" and is_hole:
                 answer["why"] = diagnosis.HOLE
             answer["spent"] = self._stage.spent
         except Exception:

@@ -456,7 +456,6 @@ class Process:
             return
         with contextlib.suppress(OSError):
             self._control.send(b"x")
-        self.breakpoints.close()
         self._launcher.send_signal(signal.SIGCONT)  # who stopped it can't gain by that
         deadline = time.monotonic() + _END_LIMIT
         while not self.gone and time.monotonic() < deadline:
@@ -469,6 +468,7 @@ class Process:
         self._launcher.wait()
         left = self._end_strays() if self.lost or not self.gone else []
         self.gone = True
+        self.breakpoints.close()  # not before: calls held would fail with ENOSYS
         self._control.close()
         if self._handle != -1:
             os.close(self._handle)
