@@ -42,18 +42,20 @@ def serves(program, server, why=""):
         client.expect_end()
         client.close()
     except Failure as failure:
+        if why and "keeps the CPU busy" in failure.got:
+            failure.why = f"a call that fails is made again and again; {why}"
         failure.why = failure.why or why
         raise
     tape.fold(start, "serve", client.name, "a byte and its answer, end of file")
 
 
-def nothing_more_on_stdout(program, server, end=b"\n"):
+def nothing_more_on_stdout(program, server):
     """Require that stdout holds the line LISTENING and nothing else."""
     address, port = server.target
-    got = server.stdout
+    got = server.stdout.replace(b"\r\n", b"\n")  # so a terminal ends its lines
     program.stage.tape.add("look", "at stdout", diagnosis.show(got))
     require(
-        got in (f"LISTENING {address} {port}".encode() + end, b""),
+        got in (f"LISTENING {address} {port}\n".encode(), b""),
         "nothing on stdout but the line LISTENING",
         diagnosis.show(got, 200),
         "nothing but that line belongs on stdout: print messages on stderr",
@@ -85,6 +87,11 @@ def serve_at(program, path, why=""):
         others = [other for other in listening_paths(program) if other != path]
         if others:
             why = f"it listens on {diagnosis.show(others[0].encode(), 200)} instead of that path"
+            if path.startswith(others[0]):
+                why += ": the length that bind wants is that of the whole struct sockaddr_un"
+        elif os.strerror(errno.EAFNOSUPPORT).encode() in program.stage.processes[-1].stderr:
+            why = "socket and address are of two families: the first argument of socket() and "
+            why += "sun_family must both be AF_UNIX"
         failure.why = failure.why or why
         raise
 
@@ -99,6 +106,9 @@ def refused(program, *args, message, why):
         process.expect_exit(1)
     except Failure as failure:
         failure.why = failure.why or why()
+        if process.asleep_in(ACCEPT):
+            failure.expected = f"{diagnosis.show(message, 200)} on stderr, exit status 1"
+            failure.got = "it starts, and waits for clients"
         raise
     process.expect_stderr(message)
     process.expect_stdout(b"")
@@ -280,7 +290,7 @@ def test_end_of_file(program):
     )
     first.close()
     serves(program, server)
-    nothing_more_on_stdout(program, server, b"\r\n")
+    nothing_more_on_stdout(program, server)
 
 
 @check(
