@@ -108,9 +108,7 @@ def describe(pid: int, call: str, args: tuple[int, ...]) -> Blocked:
         timeout = _timespec(pid, args[3]) if pwait2 else _milliseconds(args[3])
         return Blocked(call, args, reads, timeout=timeout)
     if call == "splice":
-        return Blocked(
-            call, args, frozenset({_signed(args[0])}), frozenset({_signed(args[2])})
-        )
+        return Blocked(call, args, frozenset({_signed(args[0])}), frozenset({_signed(args[2])}))
     if call in syscalls.READ | syscalls.ACCEPT:
         return Blocked(call, args, reads=frozenset({_signed(args[0])}))
     if call in syscalls.WRITE:

@@ -217,8 +217,8 @@ def listening_elsewhere(sockets, address: str, port: int) -> str:
             return f"listening on every address ({found_address}) instead of {address}"
         if found_port == port and found_address == address:
             return (
-                "it listens where it should, but does not wait there for a client: a server at rest "
-                "sleeps in accept, or in poll or select on its listening socket"
+                "it listens where it should, but does not wait there for a client: a server at "
+                "rest sleeps in accept, or in poll or select on its listening socket"
             )
         if found_port == port:
             return f"listening on {found_address} instead of {address}"

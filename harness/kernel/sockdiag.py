@@ -138,9 +138,7 @@ class SockDiag:
     def tcp_listener(self, address: str, port: int) -> Socket | None:
         """Return the socket that would take a connection to address, port."""
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        request = self._inet_request(
-            family, socket.IPPROTO_TCP, 1 << LISTEN, address, port, "", 0
-        )
+        request = self._inet_request(family, socket.IPPROTO_TCP, 1 << LISTEN, address, port, "", 0)
         for body in self._ask(request, 0):
             found = _parse_inet(body)
             if found.state == LISTEN:
@@ -171,7 +169,7 @@ class SockDiag:
 
     def unix(self, states: int = ALL_STATES) -> list[Socket]:
         """Return the UNIX sockets; ``address`` is the path they are bound to."""
-        request = struct.pack(
-            "=BBHIII", socket.AF_UNIX, 0, 0, states, 0, _UDIAG_SHOW_NAME
-        ) + _NO_COOKIE
+        request = (
+            struct.pack("=BBHIII", socket.AF_UNIX, 0, 0, states, 0, _UDIAG_SHOW_NAME) + _NO_COOKIE
+        )
         return [_parse_unix(body) for body in self._ask(request, _NLM_F_DUMP)]

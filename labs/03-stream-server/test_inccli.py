@@ -326,9 +326,7 @@ def test_breaks(program):
     path = program.stage.path("s")
     door = Door(program.stage, path)
     process = program.start(f"unix:{path}", "a", watch=WRITE)
-    held = process.breakpoints.hold(
-        WRITE, "inccli writing its byte to the server", is_on_socket
-    )
+    held = process.breakpoints.hold(WRITE, "inccli writing its byte to the server", is_on_socket)
     program.stage.tape.add("hold", "inccli, which is about to write")
     door.accept().close()
     held.let_go()

@@ -149,8 +149,7 @@ def expect_pauses(program, run, due):
     """Require the pauses that were asked for, in seconds."""
     program.stage.tape.add("look", "at the pauses", words(run.pauses))
     fits = len(run.pauses) == len(due) and all(
-        want - SLACK <= pause <= want + 0.001
-        for want, pause in zip(due, run.pauses, strict=True)
+        want - SLACK <= pause <= want + 0.001 for want, pause in zip(due, run.pauses, strict=True)
     )
     require(
         fits,
@@ -304,7 +303,8 @@ def test_pauses_double(program):
     ]
     due = [60 * 2.0**k for k in range(17)]
     wrong = [
-        k for k, (got, want) in enumerate(zip(pauses, due, strict=True), 1)
+        k
+        for k, (got, want) in enumerate(zip(pauses, due, strict=True), 1)
         if abs(got - want) > 2 * SLACK
     ]
     program.stage.tape.add("look", "at the pauses", words(pauses[-3:]))
@@ -368,7 +368,13 @@ def test_any_failure(program):
     process.signal(signal.SIGKILL)
     process.wait_end()
     makes_up_for_a_signal(program)
-    errors = [errno.EADDRNOTAVAIL, errno.ETIMEDOUT, errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH]
+    errors = [
+        errno.EADDRNOTAVAIL,
+        errno.ETIMEDOUT,
+        errno.ECONNREFUSED,
+        errno.EHOSTUNREACH,
+        errno.ENETUNREACH,
+    ]
     program.stage.random.shuffle(errors)
     run = start(program, closed_door(program), "-n", "5", errors=errors)
     run.process.expect_exit(1)

@@ -253,7 +253,7 @@ def test_late_reader(program):
         read(4096)
 
     def ended():
-        while (piece := read(1 << 16)):
+        while piece := read(1 << 16):
             pass
         return piece == b""
 

@@ -366,9 +366,7 @@ def test_long_line(program):
     """takes a line of 30 bytes, and answers ERR to the 31st byte without its newline"""
     server = program.serve()
     client = server.connect()
-    waits = (
-        "ERR is due at the 31st byte of a line: do not wait for a newline that may never come"
-    )
+    waits = "ERR is due at the 31st byte of a line: do not wait for a newline that may never come"
     zeros = "leading zeros are allowed, and a line may have 30 bytes before its newline"
     client.send(b"007\n")
     client.expect(b"0\n", zeros)
@@ -439,7 +437,10 @@ def test_err_to_eager_client(program):
             failure.why = failure.why or gives_up
             raise
         limit = server.time_limit(blocked)
-        due, got = "asleep until the client has finished", f"asleep in {blocked} for {limit} s at most"
+        due, got = (
+            "asleep until the client has finished",
+            f"asleep in {blocked} for {limit} s at most",
+        )
         require(limit is None, due, got, gives_up)
         client.close()
         ask_and_leave(server, 2, first, UNCHANGED)
