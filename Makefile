@@ -10,6 +10,9 @@ export SRC LABS RESULT CHECK SEED JOBS YES CC
 NUMBERED := check hint submit solution reset prove
 
 .DEFAULT_GOAL := help
+# No rule but those here: none that would make "check-" from "check-.o".
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
 .PHONY: help check doctor demo grade handout rubric test lint skeletons bench soak \
 	$(foreach d,$(NUMBERED),$(addprefix $(d)-,$(NUMBERS)))
 
@@ -71,6 +74,10 @@ bench: ## the speed budgets, measured side by side
 
 soak: ## run the checks of LABS RUNS=200 times beside CPU hogs
 	@$(RUN_SH) harness soak $(RUNS)
+
+# A number was forgotten.
+$(addsuffix -,$(NUMBERED)):
+	@echo "Which lab? Say for example: make $@$(firstword $(NUMBERS))" >&2; exit 2
 
 # The patterns above as targets of their own, so that the Tab key completes them.
 define door

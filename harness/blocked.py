@@ -9,6 +9,10 @@ from dataclasses import dataclass
 from .kernel import pidfd, proc, syscalls
 
 _FD_SETSIZE = 1024
+# For a stream poll(2) treats both names alike: POLLIN and POLLRDNORM, POLLOUT
+# and POLLWRNORM.
+_POLL_READS = 0x001 | 0x040
+_POLL_WRITES = 0x004 | 0x100
 
 
 @dataclass(frozen=True)
@@ -64,9 +68,9 @@ def _pollfds(pid: int, address: int, count: int) -> tuple[frozenset[int], frozen
     reads, writes = set(), set()
     for offset in range(0, len(data) - 7, 8):
         fd, events, _revents = struct.unpack_from("=ihh", data, offset)
-        if fd >= 0 and events & 0x1:
+        if fd >= 0 and events & _POLL_READS:
             reads.add(fd)
-        if fd >= 0 and events & 0x4:
+        if fd >= 0 and events & _POLL_WRITES:
             writes.add(fd)
     return frozenset(reads), frozenset(writes)
 
@@ -103,6 +107,8 @@ def describe(pid: int, call: str, args: tuple[int, ...]) -> Blocked:
         pwait2 = call == "epoll_pwait2"
         timeout = _timespec(pid, args[3]) if pwait2 else _milliseconds(args[3])
         return Blocked(call, args, reads, timeout=timeout)
+    if call == "splice":
+        return Blocked(call, args, frozenset({_signed(args[0])}), frozenset({_signed(args[2])}))
     if call in syscalls.READ | syscalls.ACCEPT:
         return Blocked(call, args, reads=frozenset({_signed(args[0])}))
     if call in syscalls.WRITE:

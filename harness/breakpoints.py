@@ -10,6 +10,7 @@ import errno
 import math
 import os
 import socket
+import struct
 import time
 
 from . import blocked as blocking
@@ -85,6 +86,48 @@ class Held:
         asked = blocking.describe(self.tid, self.call, self.args)
         return asked.timeout is not None and not asked.reads | asked.writes
 
+    def is_valid(self) -> bool:
+        """Whether the kernel would take the time that the call asks for.
+
+        The nanoseconds of a struct timespec must lie below a billion, and
+        nothing may be negative: EINVAL of nanosleep(2) and select(2).
+        """
+        index = {**_TIMESPEC, "nanosleep": 0, "clock_nanosleep": 2}.get(self.call)
+        if index is None or self.call == "select" or not self.args[index]:
+            return True
+        seconds, nanoseconds = struct.unpack("=qq", proc.peek(self.tid, self.args[index], 16))
+        return seconds >= 0 and 0 <= nanoseconds < 1_000_000_000
+
+    def _asked(self, clock) -> float:
+        """Return the seconds from now on that a pause asks for."""
+        asked = self.pause()
+        if self.call == "clock_nanosleep" and self.args[1] & 1:  # TIMER_ABSTIME
+            now = time.clock_gettime(self.args[0]) + (clock.offset if clock else 0.0)
+            asked = max(0.0, asked - now)
+        return asked
+
+    def cut_in_two(self, clock=None) -> float:
+        """Let a signal end a pause when half of its time has passed.
+
+        The call fails with EINTR, and what is left stands where the call leaves
+        it: the second argument of nanosleep, the fourth of clock_nanosleep, the
+        time of select itself.  poll leaves nothing.
+
+        Returns:
+            The seconds that are left.
+        """
+        half = self._asked(clock) / 2
+        left = {"nanosleep": 1, "clock_nanosleep": 3, "select": 4, "pselect6": 4}.get(self.call)
+        relative = self.call != "clock_nanosleep" or not self.args[1] & 1  # TIMER_ABSTIME
+        if left is not None and relative and self.args[left]:
+            fraction = 1_000_000 if self.call == "select" else 1_000_000_000
+            rest = struct.pack("=qq", int(half), int(half % 1 * fraction))
+            proc.poke(self.tid, self.args[left], rest)
+        if clock is not None:
+            clock.advance(half)
+        self.fail(errno.EINTR)
+        return half
+
     def cut(self, clock=None) -> float:
         """Cut a pause short, and advance the program's clocks by it.
 
@@ -100,12 +143,10 @@ class Held:
             The seconds that were asked for.
         """
         asked = self.pause()
-        if asked is None or math.isnan(asked):
+        if asked is None or math.isnan(asked) or not self.is_valid():
             self.let_go()
             return 0.0
-        if self.call == "clock_nanosleep" and self.args[1] & 1:  # TIMER_ABSTIME
-            now = time.clock_gettime(self.args[0]) + (clock.offset if clock else 0.0)
-            asked = max(0.0, asked - now)
+        asked = self._asked(clock)
         if clock is not None:
             clock.advance(asked)
         if self.call in _AFTER_THE_TIME:
@@ -152,6 +193,29 @@ class Breakpoints:
     def off(self, handler) -> None:
         """Forget a handler."""
         self._handlers = [entry for entry in self._handlers if entry[1] is not handler]
+
+    def note(self, calls) -> list[str]:
+        """Return a list of the names of those ``calls`` that are made from now on."""
+        made: list[str] = []
+        self.on(calls, lambda held: made.append(held.call))
+        return made
+
+    def interrupt_each(self, calls, where=lambda held: True) -> list[str]:
+        """Let the next call of each name fail with EINTR; return a list of those that did.
+
+        Args:
+            calls: names of system calls, watched since the start.
+            where: picks which calls count.
+        """
+        done: list[str] = []
+
+        def refuse(held):
+            if held.call not in done and where(held):
+                done.append(held.call)
+                held.fail(errno.EINTR)
+
+        self.on(calls, refuse)
+        return done
 
     def let_exec_go(self) -> None:
         """Let the launcher become the program; keep for later whoever comes then."""

@@ -8,6 +8,9 @@ import signal
 
 from .failure import Failure
 
+# Where a program says ENOSYS.
+HOLE = "that is the skeleton's answer: a hole is not filled in yet"
+
 # Bytes of a difference that a report shows on either side.
 _WINDOW = 24
 
@@ -107,7 +110,7 @@ def ended(end, stderr: bytes) -> str:
     if end.number == 127 and b"launch:" in stderr:
         return "the program could not be started"
     if b"Function not implemented" in stderr:
-        return "that is the skeleton's answer: a hole is not filled in yet"
+        return HOLE
     if end.number == 2:
         return "exit status 2 says: wrong usage"
     return ""
@@ -141,10 +144,14 @@ def difference(expected: bytes, got: bytes) -> str:
         return "right but for blanks"
     if len(got) > len(expected) and expected and got.count(expected) > 1:
         return "the same came more than once"
-    swap = _swapped_number(expected, got)
-    if swap:
-        return swap
-    return ""
+    return _swapped_number(expected, got)
+
+
+def _certain(expected: bytes, got: bytes) -> str:
+    """Return a difference that tells what the mistake is, not just that there is one."""
+    if expected in (got + b"\n", got.replace(b"\r\n", b"\n"), got.replace(b"\0", b"")) and got:
+        return difference(expected, got)
+    return _swapped_number(expected, got)
 
 
 def _swapped_number(expected: bytes, got: bytes) -> str:
@@ -185,11 +192,13 @@ def fail_bytes(expected: bytes, got: bytes, where: str, why: str = "", known: st
         expected: what should have come.
         got: what came.
         where: in words.
-        why: the diagnosis where the difference itself tells nothing.
+        why: the diagnosis of the check; a difference that leaves no doubt, such as a missing
+            newline, goes before it, and any other after it.
         known: a diagnosis that is certain, such as a sanitizer's; it goes first.
     """
     left, right = around(expected, got)
-    raise Failure(f"{left} {where}", right, known or difference(expected, got) or why)
+    why = known or _certain(expected, got) or why or difference(expected, got)
+    raise Failure(f"{left} {where}", right, why)
 
 
 def listening_elsewhere(sockets, address: str, port: int) -> str:
@@ -206,6 +215,11 @@ def listening_elsewhere(sockets, address: str, port: int) -> str:
     for found_address, found_port in listening:
         if found_port == port and found_address in ("0.0.0.0", "::"):
             return f"listening on every address ({found_address}) instead of {address}"
+        if found_port == port and found_address == address:
+            return (
+                "it listens where it should, but does not wait there for a client: a server at "
+                "rest sleeps in accept, or in poll or select on its listening socket"
+            )
         if found_port == port:
             return f"listening on {found_address} instead of {address}"
         if found_port == swapped(port):

@@ -218,7 +218,8 @@ class Peer:
                 failure.why or why,
             ) from None
         end = self._end_words() or "and more"
-        step.saw = end if not got else f"{diagnosis.show(got)}, {end}"
+        shown = diagnosis.show(got, 20 if got == expected else 60)
+        step.saw = end if not got else f"{shown}, {end}"
         if got != expected:
             diagnosis.fail_bytes(expected, got, f"for {self.name}", why, self.stage.diagnose(()))
         if self.ended != "end of file":

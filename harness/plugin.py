@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from _pytest.runner import runtestprotocol
 
-from . import build, intake, machine, marker, probes, result, workers
+from . import build, diagnosis, intake, machine, marker, probes, result, workers
 from .failure import Broken, Failure
 from .kernel import prctl, proc
 from .labs import ROOT, Lab
@@ -169,10 +169,13 @@ class Runner(Collector):
             try:
                 runtestprotocol(item, log=False, nextitem=None)
             finally:
+                is_hole = _is_hole(self._stage)
                 spoilt = self._stage.close()
             answer = _outcome(self._raised or spoilt)
             answer["steps"] = result.steps(self._stage.tape)
             answer["stderr"] = _stderr(self._stage)
+            if answer["outcome"] == "failed" and is_hole:
+                answer["why"] = diagnosis.HOLE
             answer["spent"] = self._stage.spent
         except Exception:
             answer = {"outcome": "error", "why": traceback.format_exc()}
@@ -410,6 +413,12 @@ def _outcome(raised: BaseException | None) -> dict:
     if isinstance(raised, Broken):
         return {"outcome": "error", "why": str(raised)}
     return {"outcome": "error", "why": "".join(traceback.format_exception(raised))}
+
+
+def _is_hole(stage: Stage) -> bool:
+    """Whether a program said that it is the skeleton's, in some place at least."""
+    said = b"".join(process.stderr + process.stdout for process in stage.processes)
+    return b"Function not implemented" in said or b": ENOSYS\n" in said
 
 
 def _stderr(stage: Stage) -> str:

@@ -85,6 +85,8 @@ class Process:
         self.end_status: End | None = None
         self.gone = False
         self.lost = False
+        self.end_told = False
+        self.noted: list[str] = []
         self.breakpoints = breakpoints.Breakpoints(self, listener)
         self.stdin = stdin
         self._launcher = launcher
@@ -171,6 +173,14 @@ class Process:
             call, args = self._before_freeze.get(tid or pid, found)
         return blocking.describe(pid, call, args)
 
+    def time_limit(self, blocked: blocking.Blocked, pid: int | None = None) -> float | None:
+        """Return the seconds after which a sleep ends by itself, or None.
+
+        It may stand in the call or, as SO_RCVTIMEO and SO_SNDTIMEO, at its socket.
+        """
+        limit = blocked.timeout
+        return blocking.hidden_timeout(pid or self.pid, blocked) if limit is None else limit
+
     def may_have_timer(self) -> bool:
         """Whether an alarm that can't be seen may still wake the program."""
         return any(
@@ -232,7 +242,9 @@ class Process:
         """Wait until ``ready()``; see ``waiting.until``."""
         return waiting.until(self.stage, ready, due, fds, progress)
 
-    def asleep_in(self, calls, pid: int | None = None, fd: int | None = None):
+    def asleep_in(
+        self, calls, pid: int | None = None, fd: int | None = None, inode: int | None = None
+    ):
         """Return the Blocked of a process asleep in one of ``calls``, or None.
 
         Args:
@@ -240,6 +252,7 @@ class Process:
                 read and accept classes when it waits for a fitting descriptor.
             pid: one of the processes of this run; by default the program.
             fd: the descriptor that must be waited for, if that matters.
+            inode: the same for a socket, whatever numbers it has by now.
         """
         pid = pid or self.pid
         if pid == self.pid and self.end_status:
@@ -257,18 +270,30 @@ class Process:
                 and calls & (syscalls.READ | syscalls.ACCEPT)
             ):
                 continue
-            if fd is not None and fd not in blocked.reads | blocked.writes:
+            waited = blocked.reads | blocked.writes
+            if fd is not None and fd not in waited:
                 continue
+            if inode is not None:
+                sockets = proc.socket_inodes(pid)
+                if all(sockets.get(one) != inode for one in waited):
+                    continue
             return blocked
         return None
 
-    def wait_asleep(self, calls, due: str, pid: int | None = None, fd: int | None = None):
-        """Wait until a process of this run sleeps in one of ``calls``."""
+    def wait_asleep(
+        self,
+        calls,
+        due: str,
+        pid: int | None = None,
+        fd: int | None = None,
+        inode: int | None = None,
+    ):
+        """Wait until a process of this run sleeps in one of ``calls``; see ``asleep_in``."""
 
         def asleep():
-            found = self.asleep_in(calls, pid, fd)
+            found = self.asleep_in(calls, pid, fd, inode)
             # what it may wake up for must not be on its way
-            return self.asleep_in(calls, pid, fd) if found and netns.settle() else found
+            return self.asleep_in(calls, pid, fd, inode) if found and netns.settle() else found
 
         return self.until(asleep, due)
 
@@ -299,6 +324,7 @@ class Process:
         self.until(
             lambda: self.end_status, f"{self.name} comes to its end", progress=self._output_so_far
         )
+        self.end_told = True
         self.service()
         return self.end_status
 
@@ -441,7 +467,6 @@ class Process:
             return
         with contextlib.suppress(OSError):
             self._control.send(b"x")
-        self.breakpoints.close()
         self._launcher.send_signal(signal.SIGCONT)  # who stopped it can't gain by that
         deadline = time.monotonic() + _END_LIMIT
         while not self.gone and time.monotonic() < deadline:
@@ -454,6 +479,7 @@ class Process:
         self._launcher.wait()
         left = self._end_strays() if self.lost or not self.gone else []
         self.gone = True
+        self.breakpoints.close()  # not before: calls held would fail with ENOSYS
         self._control.close()
         if self._handle != -1:
             os.close(self._handle)

@@ -60,9 +60,11 @@ class Program:
         self,
         *args: str,
         watch=(),
+        note=(),
         stdin: bool = False,
         stdout: str = "pipe",
         keep=(),
+        ignore=(),
         limits: dict[str, int] | None = None,
         leaks: bool = False,
         env: dict[str, str] | None = None,
@@ -73,9 +75,11 @@ class Program:
         Args:
             args: its arguments.
             watch: names of system calls to hold it at; see ``breakpoints``.
+            note: names of system calls to list in ``noted`` when they are made.
             stdin: whether the check will write to it; else it reads /dev/null.
             stdout: "pipe", "pty", or the path of a file to write to.
             keep: descriptors of ours that the program shall have too.
+            ignore: numbers of signals that are ignored when the program starts.
             limits: resource limits by name, as native/launch.c knows them.
             leaks: whether a memory leak is to be reported at the end.
             env: what its environment shall have besides, or otherwise.
@@ -92,11 +96,14 @@ class Program:
         out_fd, out_child = _output(stdout)
         err_fd, err_child = _output("pipe")
         in_child, in_fd = os.pipe() if stdin else (os.open(os.devnull, os.O_RDONLY), None)
+        watch = {*watch, *note}
         command = [str(build.native("launch")), "-c", str(theirs.fileno())]
         if watch:
             command += ["-n", ",".join(map(str, syscalls.numbers(watch)))]
         if keep:
             command += ["-k", ",".join(map(str, keep))]
+        if ignore:
+            command += ["-i", ",".join(map(str, ignore))]
         for key, value in {"core": 0, "fsize": 64 << 20, **(limits or {})}.items():
             command += ["-l", f"{key}={value}"]
         launcher = subprocess.Popen(
@@ -124,6 +131,7 @@ class Program:
             Output(err_fd),
         )
         self.stage.processes.append(process)
+        process.noted = process.breakpoints.note(note) if note else []
         if watch and "socket" in watch and not self.stage.can("pidfd_getfd"):
             process.breakpoints.share_sockets()
         if stdin:
@@ -205,6 +213,7 @@ class Server:
         self.args = args
         self.stage = program.stage
         self.listener_fd = -1
+        self.listener_inode = -1
 
     def __getattr__(self, name):
         """Hand everything else to the process."""
@@ -268,7 +277,9 @@ class Server:
     def wait_accepting(self):
         """Wait until the program sleeps, waiting for the next client."""
         return self.process.wait_asleep(
-            syscalls.ACCEPT, "a server asleep, waiting for the next client", fd=self.listener_fd
+            syscalls.ACCEPT,
+            "a server asleep, waiting for the next client",
+            inode=self.listener_inode,
         )
 
     def expect_listening_line(self, line: str) -> None:

@@ -19,6 +19,8 @@ _INDENT = " " * 9
 _WIDTH = 78
 # Lines of a program's own stderr and of the compiler that a report shows.
 _LINES = 12
+# Columns of such a line.
+_LONGEST = 300
 
 
 def colours(stream=None) -> bool:
@@ -49,7 +51,7 @@ def mark(outcome: str) -> str:
 
 def _block(text: str, first: str = "", rest: str = "") -> list[str]:
     lines = escape(text).rstrip("\n").split("\n")
-    shown = lines[:_LINES]
+    shown = [line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..." for line in lines[:_LINES]]
     if len(lines) > _LINES:
         shown.append(f"[{len(lines) - _LINES} lines more]")
     return [(first if index == 0 else rest or first) + line for index, line in enumerate(shown)]

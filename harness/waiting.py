@@ -297,11 +297,15 @@ def _look(process, pid: int, tid: int, asleep: str) -> Task | None:
 
 
 def describe(processes, tasks: tuple[Task, ...]) -> str:
-    """Say in words where the program is."""
+    """Say in words where the program is.
+
+    A run whose end the check has waited for already is told only if there is
+    nothing else to tell.
+    """
     words = []
     for process in processes:
         end = process.how_it_ended()
-        if end:
+        if end and not process.end_told:
             words.append(f"{process.name} {end}")
     for task in tasks:
         owner = next((p for p in processes if task.pid == p.pid), None)
@@ -309,6 +313,8 @@ def describe(processes, tasks: tuple[Task, ...]) -> str:
             words.append(f"{owner.name} {task}")
         elif owner is None:
             words.append(f"its child {task}")
+    if not words:
+        words = [f"{one.name} {one.how_it_ended()}" for one in processes if one.how_it_ended()][-1:]
     counted: list[str] = []
     for word in words:
         if word not in counted:

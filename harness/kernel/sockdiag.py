@@ -49,12 +49,19 @@ class Socket:
     wqueue: int
 
 
+def _name(family: int, data: bytes) -> str:
+    """Return an address as text; an IPv4 one in IPv6 (RFC 4291, 2.5.5.2) as IPv4."""
+    if family == socket.AF_INET6 and data[:12] == bytes(10) + b"\xff\xff":
+        return socket.inet_ntop(socket.AF_INET, data[12:])
+    return socket.inet_ntop(family, data)
+
+
 def _parse_inet(body: bytes) -> Socket:
     family, state, _timer, _retrans = struct.unpack_from("=BBBB", body, 0)
     sport, dport = struct.unpack_from("!HH", body, 4)
     size = 16 if family == socket.AF_INET6 else 4
-    src = socket.inet_ntop(family, body[8 : 8 + size])
-    dst = socket.inet_ntop(family, body[24 : 24 + size])
+    src = _name(family, body[8 : 8 + size])
+    dst = _name(family, body[24 : 24 + size])
     rqueue, wqueue, _uid, inode = struct.unpack_from("=IIII", body, 56)
     return Socket(inode, state, src, sport, dst, dport, rqueue, wqueue)
 
@@ -131,9 +138,7 @@ class SockDiag:
     def tcp_listener(self, address: str, port: int) -> Socket | None:
         """Return the socket that would take a connection to address, port."""
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        request = self._inet_request(
-            family, socket.IPPROTO_TCP, 1 << LISTEN, address, port, "", 0
-        )
+        request = self._inet_request(family, socket.IPPROTO_TCP, 1 << LISTEN, address, port, "", 0)
         for body in self._ask(request, 0):
             found = _parse_inet(body)
             if found.state == LISTEN:
@@ -164,7 +169,7 @@ class SockDiag:
 
     def unix(self, states: int = ALL_STATES) -> list[Socket]:
         """Return the UNIX sockets; ``address`` is the path they are bound to."""
-        request = struct.pack(
-            "=BBHIII", socket.AF_UNIX, 0, 0, states, 0, _UDIAG_SHOW_NAME
-        ) + _NO_COOKIE
+        request = (
+            struct.pack("=BBHIII", socket.AF_UNIX, 0, 0, states, 0, _UDIAG_SHOW_NAME) + _NO_COOKIE
+        )
         return [_parse_unix(body) for body in self._ask(request, _NLM_F_DUMP)]

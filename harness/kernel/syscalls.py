@@ -23,6 +23,7 @@ _TABLE = {
     "pause": (34, None),
     "nanosleep": (35, 101),
     "alarm": (37, None),
+    "setitimer": (38, 103),
     "sendfile": (40, 71),
     "socket": (41, 198),
     "connect": (42, 203),
@@ -63,9 +64,13 @@ _TABLE = {
     "splice": (275, 76),
     "sendmmsg": (307, 269),
     "recvmmsg": (299, 243),
+    "preadv2": (327, 286),
+    "pwritev2": (328, 287),
     "clone3": (435, 435),
     "epoll_pwait2": (441, 441),
     "restart_syscall": (219, 128),
+    "timer_settime": (223, 110),
+    "timerfd_settime": (286, 86),
 }
 
 _COLUMN = {"x86_64": 0, "aarch64": 1}.get(platform.machine())
@@ -80,8 +85,12 @@ NAME = {number: name for name, number in NUMBER.items()}
 # A contract never says which of these a program must use, so a check waits for
 # the class.
 ACCEPT = frozenset({"accept", "accept4"})
-READ = frozenset({"read", "readv", "recvfrom", "recvmsg", "recvmmsg"})
-WRITE = frozenset({"write", "writev", "sendto", "sendmsg", "sendmmsg", "sendfile", "splice"})
+# splice(2) is in both classes: it reads from its first descriptor and writes to
+# its third argument.
+READ = frozenset({"read", "readv", "preadv2", "recvfrom", "recvmsg", "recvmmsg", "splice"})
+WRITE = frozenset(
+    {"write", "writev", "pwritev2", "sendto", "sendmsg", "sendmmsg", "sendfile", "splice"}
+)
 POLL = frozenset({"poll", "ppoll"})
 SELECT = frozenset({"select", "pselect6"})
 EPOLL = frozenset({"epoll_wait", "epoll_pwait", "epoll_pwait2"})
@@ -89,6 +98,8 @@ MULTIPLEX = POLL | SELECT | EPOLL
 SLEEP = frozenset({"nanosleep", "clock_nanosleep"})
 FORK = frozenset({"fork", "vfork", "clone", "clone3"})
 WAIT_CHILD = frozenset({"wait4", "waitid"})
+# What starts a timer.
+TIMER = frozenset({"alarm", "setitimer", "timer_settime", "timerfd_settime"})
 WAIT_SIGNAL = frozenset({"pause", "rt_sigsuspend", "rt_sigtimedwait"})
 
 

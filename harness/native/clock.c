@@ -67,6 +67,14 @@ gettimeofday(struct timeval *restrict tv, void *restrict tz)
 	return 0;
 }
 
+int
+timespec_get(struct timespec *ts, int base)
+{
+	if (base != TIME_UTC || clock_gettime(CLOCK_REALTIME, ts) == -1)
+		return 0;
+	return base;
+}
+
 time_t
 time(time_t *out)
 {

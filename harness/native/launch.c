@@ -1,6 +1,7 @@
 /* launch.c - start one program, alone and without privilege, and end all of it.
  *
- * usage: launch -c FD [-n NR,...] [-k FD,...] [-l NAME=VALUE]... -- PROG [ARG]...
+ * usage: launch -c FD [-n NR,...] [-k FD,...] [-i SIG,...] [-l NAME=VALUE]...
+ *               -- PROG [ARG]...
  *
  *   -c FD     a UNIX stream socket to the harness.  It carries, as lines, what
  *             became of the program; with the first byte, if -n is given, the
@@ -8,6 +9,7 @@
  *             order to end everything.
  *   -n NR,... system calls to report to the listener (seccomp_unotify(2))
  *   -k FD,... descriptors that the program keeps, besides 0, 1 and 2
+ *   -i SIG,...  signals that are ignored when the program starts
  *   -l N=V    a resource limit: nofile nproc fsize core cpu stack
  *
  * Lines: "pid N", "exit N" or "signal N" (the program itself), "orphans N" (so
@@ -67,6 +69,8 @@ static int watch[MAXWATCH];
 static int nwatch;
 static int keep[MAXKEEP];
 static int nkeep;
+static int ignored[MAXKEEP];
+static int nignored;
 static struct {
 	int resource;
 	rlim_t value;
@@ -307,6 +311,9 @@ become(char **argv)
 		if (fcntl(keep[i], F_SETFD, 0) == -1)
 			die("-k");
 	default_signals();
+	for (i = 0; i < nignored; i++)
+		if (signal(ignored[i], SIG_IGN) == SIG_ERR)
+			die("-i");
 	for (i = 0; i < nlimits; i++) {
 		if (getrlimit(limits[i].resource, &rl) == -1)
 			die("getrlimit");
@@ -426,7 +433,7 @@ main(int argc, char **argv)
 	char byte;
 	int opt, sigfd, null, started[2];
 
-	while ((opt = getopt(argc, argv, "+c:n:k:l:")) != -1) {
+	while ((opt = getopt(argc, argv, "+c:n:k:i:l:")) != -1) {
 		switch (opt) {
 		case 'c':
 			control = number(optarg);
@@ -436,6 +443,9 @@ main(int argc, char **argv)
 			break;
 		case 'k':
 			nkeep = numbers(optarg, keep, MAXKEEP);
+			break;
+		case 'i':
+			nignored = numbers(optarg, ignored, MAXKEEP);
 			break;
 		case 'l':
 			limit(optarg);

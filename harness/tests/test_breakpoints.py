@@ -56,6 +56,57 @@ def test_cut(world, word, result, ready, kind):
     world(work)
 
 
+def test_cut_in_two(world):
+    """A signal ends a pause; the call tells what is left, and the clocks agree."""
+
+    def work(stage, program):
+        naps = program("naps", "shim")
+        for word, result in (("with the rest", 0), ("nanosleep", -1), ("select nothing", -1)):
+            naps.clock = None
+            process = naps.start(word, str(SECONDS), watch=NAPS)
+            assert process.breakpoints.hold(NAPS, "a pause").cut_in_two(naps.clock) == SECONDS / 2
+            if result == 0:
+                held = process.breakpoints.hold(NAPS, "the rest of it")
+                assert held.cut(naps.clock) == SECONDS / 2
+            process.expect_exit(0)
+            took = SECONDS if result == 0 else SECONDS // 2
+            assert process.stdout.startswith(f"{result} after {took} and {took} s".encode())
+
+    world(work)
+
+
+def test_time_that_the_kernel_refuses(world):
+    """A pause of too many nanoseconds is none: it fails, as it would without us."""
+
+    def work(stage, program):
+        process = program("naps").start("too many nanoseconds", "1", watch=NAPS)
+        held = process.breakpoints.hold(NAPS, "a pause")
+        assert not held.is_valid()
+        assert held.cut() == 0.0
+        process.expect_exit(0)
+        assert process.stdout.startswith(b"-1 after 0 and 0 s")
+        process = program("naps").start("nanosleep", "1", watch=NAPS)
+        assert process.breakpoints.hold(NAPS, "a pause").is_valid()
+
+    world(work)
+
+
+def test_note_and_interrupt(world):
+    """Calls made from the start on are noted; each fails once with EINTR."""
+
+    def work(stage, program):
+        process = program("naps").start("with the rest", "0", note=NAPS)
+        process.expect_exit(0)
+        assert len(process.noted) == 1
+        process = program("naps").start("with the rest", "0", watch=NAPS, note={"close"})
+        done = process.breakpoints.interrupt_each(NAPS)
+        process.expect_exit(0)
+        assert len(done) == 1
+        assert process.stdout.startswith(b"0 after 0")
+
+    world(work)
+
+
 def test_clock_advances_for_each(world):
     """Two pauses add up; another program's clock is its own."""
 

@@ -68,7 +68,7 @@ def test_around():
 
 
 def test_fail_bytes():
-    """The difference itself is the reason, unless one is certain or nothing is known."""
+    """A difference without doubt is the reason, then the check's own, then any other."""
     for why, known, expected in (
         ("guess", "", "the newline"),
         ("guess", "certain", "certain"),
@@ -80,6 +80,10 @@ def test_fail_bytes():
     with pytest.raises(Failure) as caught:
         diagnosis.fail_bytes(b"a", b"z", "on stdout", "guess")
     assert caught.value.why == "guess"
+    for why, expected in (("guess", "guess"), ("", "more")):
+        with pytest.raises(Failure) as caught:
+            diagnosis.fail_bytes(b"ab", b"abcd", "on stdout", why)
+        assert expected in caught.value.why
 
 
 @pytest.mark.parametrize(
@@ -154,6 +158,7 @@ def test_sanitizer(stderr, words):
         ([(True, "127.0.0.2", 8080)], "on 127.0.0.2 instead of 127.0.0.1"),
         ([(True, "127.0.0.1", 36895)], "36895: that is 8080 with its bytes swapped"),
         ([(True, "0.0.0.0", 41234)], "port 41234, which the kernel chose"),
+        ([(True, "127.0.0.1", 8080)], "does not wait there for a client"),
         ([(False, "", 0)], "it does not listen"),
         ([(False, "", 0), (True, "0.0.0.0", 8080)], "on every address"),
     ],

@@ -227,3 +227,12 @@ def test_overlay_refuses_a_patch_that_does_not_apply(tmp_path):
     patch.write_text("--- a/incsrv.c\n+++ b/incsrv.c\n@@ -1 +1 @@\n-nothing\n+other\n")
     with pytest.raises(proof.Broken, match="does not apply"):
         proof.overlay(LAB, tmp_path / "where", patch)
+
+
+def test_make_without_a_number():
+    """Who forgets the lab's number is told what to say."""
+    done = subprocess.run(
+        ["make", "-C", str(labs.ROOT), "hint-"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "make hint-03" in done.stderr

@@ -86,6 +86,22 @@ def test_tcp_listener_of_both_families(world):
     world(work)
 
 
+def test_tcp_listener_at_a_mapped_address(world):
+    """::ffff:127.0.0.1 is 127.0.0.1: it is found, and called, by that name."""
+
+    def work(stage, program):
+        port = stage.port()
+        with socket.socket(socket.AF_INET6) as sock:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+            sock.bind((f"::ffff:{stage.address}", port))
+            sock.listen()
+            found = stage.sockdiag.tcp_listener(stage.address, port)
+            assert (found.inode, found.address) == (os.fstat(sock.fileno()).st_ino, stage.address)
+            assert found in stage.sockdiag.inet(TCP, 1 << sockdiag.LISTEN)
+
+    world(work)
+
+
 def test_udp_receiver(world):
     """For UDP too, exact and wildcard."""
 
@@ -396,6 +412,21 @@ def test_describe_select():
     assert blocked.describe(os.getpid(), "pselect6", (0, 0, 0, 0, 0, 0)).timeout is None
 
 
+def test_describe_poll_by_its_other_names():
+    """POLLRDNORM is POLLIN, POLLWRNORM is POLLOUT."""
+    fds = struct.pack("=ihhihh", 3, 0x040, 0, 4, 0x100, 0)
+    where = ctypes.create_string_buffer(fds, len(fds))
+    args = (ctypes.addressof(where), 2, 0xFFFFFFFF, 0, 0, 0)
+    found = blocked.describe(os.getpid(), "poll", args)
+    assert (found.reads, found.writes, found.timeout) == (THREE, FOUR, None)
+
+
+def test_describe_splice():
+    """splice waits for either end."""
+    found = blocked.describe(os.getpid(), "splice", (3, 0, 4, 0, 100, 0))
+    assert (found.reads, found.writes) == (THREE, FOUR)
+
+
 # -- seccomp -----------------------------------------------------------------------
 
 needs_notify = pytest.mark.skipif(bool(probes.failing("notify")), reason="no notification here")
@@ -596,6 +627,17 @@ def test_launcher_defaults_every_signal(world):
         process = program("asleep").start("read")
         process.wait_reading()
         assert proc.signals(process.pid, "SigIgn") == set()
+
+    world(work)
+
+
+def test_launcher_ignores_what_it_is_told(world):
+    """A check can play somebody who had ignored signals before."""
+
+    def work(stage, program):
+        process = program("asleep").start("read", ignore=(signal.SIGHUP, signal.SIGUSR1))
+        process.wait_reading()
+        assert proc.signals(process.pid, "SigIgn") == {signal.SIGHUP, signal.SIGUSR1}
 
     world(work)
 

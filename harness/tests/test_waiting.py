@@ -178,6 +178,24 @@ def test_after_the_end(world):
     world(work)
 
 
+def test_end_that_was_waited_for_is_not_told_again(world):
+    """A failure speaks of who is still there; of who ended only if that is news."""
+
+    def work(stage, program):
+        process = program("asleep").start("read")
+        process.wait_reading()
+        process.signal(signal.SIGTERM)
+        process.wait_end()
+        other = program("asleep").start("read")
+        failure = _failure(lambda: other.until(lambda: False, "never"))
+        assert failure.got == "asleep asleep in read(4)"
+        other.signal(signal.SIGTERM)
+        failure = _failure(lambda: other.until(lambda: False, "never"))
+        assert failure.got == "asleep was killed by SIGTERM"
+
+    world(work)
+
+
 def test_signal_never_hits_a_stranger(world):
     """Once the program is gone, its number may belong to somebody else."""
 

@@ -131,8 +131,9 @@ reap(int sig)
 /*
  * In the child: become the command WORDS, with FD, the connection, as standard
  * output and standard error.  Nothing else of the server is left: not LFD, its
- * listening socket, not FD, and not what it has done to its signals.  If the
- * command cannot be run, tell the client: "error: CMD: REASON".
+ * listening socket, and not FD.  Every signal, from 1 to SIGRTMAX, is at its
+ * default, and none is blocked.  If the command cannot be run, tell the client:
+ * "error: CMD: REASON".
  */
 static _Noreturn void
 run(char *words[], const char *cmd, int lfd, int fd)

@@ -7,7 +7,8 @@ import socket
 
 from harness import Failure, check, diagnosis, fail, require
 from harness.failure import Broken
-from harness.kernel.syscalls import WRITE
+from harness.kernel import proc
+from harness.kernel.syscalls import MULTIPLEX, READ, TIMER, WRITE
 from harness.peers import Door
 from harness.program import NO_ADDRESS
 
@@ -54,6 +55,11 @@ def gives_up(process, message, why=""):
     why = why or diagnosis.difference(message, got)
     wanted = f"{diagnosis.show(message, 200)} on stderr"
     require(got == message, wanted, diagnosis.show(got, 200), why)
+
+
+def is_on_socket(held):
+    """Whether a call that is held is one on a socket, or on several descriptors."""
+    return held.call in MULTIPLEX or held.args[0] in proc.socket_inodes(held.tid)
 
 
 def converse(program, args, door, char, answer, why="", **how):
@@ -203,13 +209,14 @@ def test_unix(program):
     kind="contract",
     after=("test_asks", "test_unix"),
     hints=(
-        "A path may be missing, or its server may have gone: these are two errors.",
-        "connect(2) gives ENOENT or ECONNREFUSED; strerror(3) of errno tells them apart.",
+        "A path may be missing, too long, or its server may have gone: these are three errors.",
+        "connect(2) gives ENOENT or ECONNREFUSED; strerror(3) of errno tells them apart; and "
+        "strlen(3) against sizeof sun_path before strcpy(3).",
         "In inccli.c: connect_unix and connect_to: which errors they report, and in which words.",
     ),
 )
 def test_unix_refused(program):
-    """says whether a UNIX path is missing, or nobody listens there"""
+    """says whether a UNIX path is missing, nobody listens there, or it is too long"""
     path = program.stage.path("s")
     process = program.start(f"unix:{path}", "a")
     why = "connect itself says what is wrong with the path: report that it failed, and its errno"
@@ -220,6 +227,15 @@ def test_unix_refused(program):
     process = program.start(f"unix:{path}", "a")
     gives_up(process, b"inccli: connect: Connection refused\n", why)
     require(os.path.exists(path), f"{path} as it was", "no such file", "a client removes nothing")
+    long = program.stage.path("p" * (107 - len(program.stage.path(""))))
+    program.stage.tape.add("next", "a path of 108 bytes, which leaves no room for its NUL")
+    process = program.start(f"unix:{long}p", "a")
+    why = "a path must fit into sun_path with its NUL: measure it before it is copied"
+    gives_up(process, f"inccli: {long}p: File name too long\n".encode(), why)
+    program.stage.tape.add("next", "a path of 107 bytes, the longest that fits")
+    door = Door(program.stage, long)
+    why = "107 bytes and a NUL fit into sun_path: off by one"
+    converse(program, (f"unix:{long}",), door, b"m", b"n", why)
 
 
 @check(
@@ -236,15 +252,19 @@ def test_late_answer(program):
     """waits for a late answer, asleep, also across Ctrl-Z and fg"""
     address, port = target(program)
     door = Door(program.stage, (address, port))
-    process = program.start(address, str(port), "a")
+    process = program.start(
+        address, str(port), "a", note=TIMER if program.stage.can("notify") else ()
+    )
     server = door.accept()
     server.expect(b"a")
     why = "it does not wait for the answer as it should: read waits by itself, without a limit"
     try:
         blocked = process.wait_reading()
         program.stage.tape.add("look", "where inccli is", f"asleep in {blocked}")
-        if blocked.timeout is not None:
-            fail("inccli asleep until the answer comes", f"a limit of {blocked.timeout:g} s", why)
+        limit = process.time_limit(blocked)
+        if limit is not None:
+            fail("inccli asleep until the answer comes", f"a limit of {limit:g} s", why)
+        require(not process.noted, "no timer", f"a call of {', '.join(process.noted)}", why)
         process.freeze()
         process.thaw()
         why = "a call that was interrupted (EINTR) is taken for a failure: call again"
@@ -254,6 +274,21 @@ def test_late_answer(program):
         raise
     server.send(b"b")
     ends(process, 0, b"char from server = b\n", why)
+    if not program.stage.can("notify"):
+        return
+    calls = READ | MULTIPLEX
+    process = program.start(address, str(port), "c", watch=calls)
+    program.stage.tape.add("disturb", "the first read, or call that waits, fails with EINTR")
+    process.breakpoints.interrupt_each(calls, is_on_socket)
+    server = door.accept()
+    try:
+        server.expect(b"c", why)
+        process.wait_reading()
+    except Failure as failure:
+        failure.why = why
+        raise
+    server.send(b"d")
+    ends(process, 0, b"char from server = d\n", why)
 
 
 @check(
@@ -291,9 +326,7 @@ def test_breaks(program):
     path = program.stage.path("s")
     door = Door(program.stage, path)
     process = program.start(f"unix:{path}", "a", watch=WRITE)
-    held = process.breakpoints.hold(
-        WRITE, "inccli writing its byte to the server", lambda held: held.args[0] > 2
-    )
+    held = process.breakpoints.hold(WRITE, "inccli writing its byte to the server", is_on_socket)
     program.stage.tape.add("hold", "inccli, which is about to write")
     door.accept().close()
     held.let_go()

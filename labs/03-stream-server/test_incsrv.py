@@ -1,12 +1,14 @@
 """Checks of incsrv: one client at a time, each byte plus one."""
 
+import contextlib
 import errno
 import os
 import signal
+import socket
 
-from harness import Failure, check, diagnosis, fail, require
+from harness import Failure, check, diagnosis, fail, require, shortage
 from harness.kernel import netns, proc, sockdiag
-from harness.kernel.syscalls import ACCEPT, MULTIPLEX, SLEEP
+from harness.kernel.syscalls import ACCEPT, MULTIPLEX, READ, SLEEP, TIMER, WRITE
 from harness.program import NO_ADDRESS
 
 SERVES = ("test_answers_each_byte",)
@@ -40,9 +42,29 @@ def serves(program, server, why=""):
         client.expect_end()
         client.close()
     except Failure as failure:
+        if why and "keeps the CPU busy" in failure.got:
+            failure.why = f"a call that fails is made again and again; {why}"
         failure.why = failure.why or why
         raise
     tape.fold(start, "serve", client.name, "a byte and its answer, end of file")
+
+
+def nothing_more_on_stdout(program, server):
+    """Require that stdout holds the line LISTENING and nothing else."""
+    address, port = server.target
+    got = server.stdout.replace(b"\r\n", b"\n")  # so a terminal ends its lines
+    program.stage.tape.add("look", "at stdout", diagnosis.show(got))
+    require(
+        got in (f"LISTENING {address} {port}\n".encode(), b""),
+        "nothing on stdout but the line LISTENING",
+        diagnosis.show(got, 200),
+        "nothing but that line belongs on stdout: print messages on stderr",
+    )
+
+
+def is_on_socket(held):
+    """Whether a call that is held is one on a socket, or on several descriptors."""
+    return held.call in MULTIPLEX or held.args[0] in proc.socket_inodes(held.tid)
 
 
 def listening_paths(program):
@@ -65,6 +87,11 @@ def serve_at(program, path, why=""):
         others = [other for other in listening_paths(program) if other != path]
         if others:
             why = f"it listens on {diagnosis.show(others[0].encode(), 200)} instead of that path"
+            if path.startswith(others[0]):
+                why += ": the length that bind wants is that of the whole struct sockaddr_un"
+        elif os.strerror(errno.EAFNOSUPPORT).encode() in program.stage.processes[-1].stderr:
+            why = "socket and address are of two families: the first argument of socket() and "
+            why += "sun_family must both be AF_UNIX"
         failure.why = failure.why or why
         raise
 
@@ -79,6 +106,9 @@ def refused(program, *args, message, why):
         process.expect_exit(1)
     except Failure as failure:
         failure.why = failure.why or why()
+        if process.asleep_in(ACCEPT):
+            failure.expected = f"{diagnosis.show(message, 200)} on stderr, exit status 1"
+            failure.got = "it starts, and waits for clients"
         raise
     process.expect_stderr(message)
     process.expect_stdout(b"")
@@ -123,7 +153,9 @@ def test_answers_each_byte(program):
             client.expect(plus_one(byte), why)
         except Failure as failure:
             if client.ended:
-                failure.why = "the client was not done: read again until read returns 0"
+                failure.why = program.stage.diagnose(()) or (
+                    "the client was not done: read again until read returns 0"
+                )
             raise
 
 
@@ -157,7 +189,12 @@ def test_port_0(program):
 )
 def test_line_after_listen(program):
     """LISTENING is printed when clients can connect, and not before"""
-    process = program.start(program.stage.address, str(program.stage.port()), watch=("listen",))
+    prints_after_listen(program, program.stage.address, str(program.stage.port()))
+
+
+def prints_after_listen(program, *args):
+    """Require that nothing is printed before clients can connect."""
+    process = program.start(*args, watch=("listen",))
     held = process.breakpoints.hold({"listen"}, "a call of listen")
     program.stage.tape.add("hold", "incsrv, which is about to call listen")
     got = process.stdout
@@ -240,7 +277,8 @@ def test_all_bytes(program):
 )
 def test_end_of_file(program):
     """answers all that came before a client's end of file, closes, takes the next client"""
-    server = program.serve()
+    # On a terminal even a line that is never flushed shows.
+    server = program.serve(stdout="pty")
     first = server.connect()
     data = bytes(program.stage.random.choices(b"abcdefghijklmnopqrstuvwxy", k=10_000))
     first.send(data)
@@ -252,15 +290,7 @@ def test_end_of_file(program):
     )
     first.close()
     serves(program, server)
-    address, port = server.target
-    got = server.stdout
-    program.stage.tape.add("look", "at stdout", diagnosis.show(got))
-    require(
-        got in (f"LISTENING {address} {port}\n".encode(), b""),
-        "nothing on stdout but the line LISTENING",
-        diagnosis.show(got, 200),
-        "nothing but that line belongs on stdout: print messages on stderr",
-    )
+    nothing_more_on_stdout(program, server)
 
 
 @check(
@@ -318,6 +348,14 @@ def test_unix(program):
     server.expect_listening_line(f"LISTENING unix {path}\n")
     for _ in range(2):
         serves(program, server)
+    busy = server.connect()
+    ask(program, busy)
+    start = len(program.stage.tape.steps)
+    for _ in range(5):
+        server.connect()
+    program.stage.tape.fold(start, "connect", "five clients more, who wait in the queue")
+    if program.stage.can("notify"):
+        prints_after_listen(program, f"unix:{program.stage.path('other')}")
 
 
 @check(
@@ -377,6 +415,7 @@ def test_unix_in_use(program):
         "a server that is refused leaves the file alone",
     )
     serves(program, first)
+    refuses_full_queue(program)
     notes = program.stage.path("notes")
     with open(notes, "w", encoding="ascii") as file:
         file.write("not a socket\n")
@@ -388,6 +427,52 @@ def test_unix_in_use(program):
     with open(notes, encoding="ascii") as file:
         got = file.read()
     require(got == "not a socket\n", "a file as it was", repr(got), "the file was written to")
+    fifo, link = program.stage.path("fifo"), program.stage.path("link")
+    os.mkfifo(fifo)
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(program.stage.path("stale"))
+    os.symlink("stale", link)
+    for kind, path in (("FIFO", fifo), ("symbolic link to a stale socket", link)):
+        program.stage.tape.add("make", f"a {kind}, {path}")
+        gone = f"a {kind} was removed: look with lstat, and remove nothing but a socket (S_ISSOCK)"
+        refused(program, f"unix:{path}", message=IN_USE, why=lambda gone=gone: gone)
+        require(os.path.lexists(path), f"the {kind} {path}", "no such file", gone)
+
+
+def refuses_full_queue(program):
+    """Require that a path is refused whose server is busy and whose queue is full."""
+    path = program.stage.path("busy")
+    with socket.socket(socket.AF_UNIX) as door, contextlib.ExitStack() as clients:
+        door.bind(path)
+        door.listen(0)
+        error = 0
+        while error == 0:
+            client = clients.enter_context(socket.socket(socket.AF_UNIX))
+            client.setblocking(False)
+            error = client.connect_ex(path)
+        assert error == errno.EAGAIN
+        program.stage.tape.add("listen", f"the checker's server, on {path}", "its queue is full")
+        process = program.start(f"unix:{path}")
+        taken = "a server listens there, busy, with a full queue (EAGAIN): remove the file only "
+        taken += "when connect fails with ECONNREFUSED"
+        try:
+            process.until(
+                lambda: process.end_status or process.asleep_in({"connect"}),
+                "incsrv comes to its end",
+            )
+        except Failure as failure:
+            failure.why = failure.why or taken
+            raise
+        require(
+            process.end_status,
+            "incsrv comes to its end",
+            "incsrv asleep in connect",
+            "a server listens there, but its queue is full, so connect waits: make the socket that "
+            "asks non-blocking, then connect fails with EAGAIN",
+        )
+        process.expect_exit(1)
+        process.expect_stderr(IN_USE)
+        require(os.path.exists(path), f"{path} as it was", "no such file", taken)
 
 
 @check(
@@ -435,16 +520,16 @@ def test_unix_long(program):
 )
 def test_idle(program):
     """sleeps, without a timer, while nobody comes or a client is silent"""
-    server = program.serve()
+    server = program.serve(note=TIMER if program.stage.can("notify") else ())
+    by_timer = "it wakes by a timer though nothing has happened: wait without a time limit"
 
     def asleep(blocked, due):
         program.stage.tape.add("look", "where incsrv is", f"asleep in {blocked}")
-        if blocked.timeout is not None:
-            fail(
-                due,
-                f"asleep in {blocked}, for {blocked.timeout:g} s at most",
-                "it wakes by a timer though nothing has happened: wait without a time limit",
-            )
+        limit = server.time_limit(blocked)
+        if limit is not None:
+            fail(due, f"asleep in {blocked}, for {limit:g} s at most", by_timer)
+        timers = ", ".join(sorted(set(server.noted)))
+        require(not timers, "no timer", f"a call of {timers}", by_timer)
 
     asleep(server.wait_accepting(), "a server asleep until a client comes")
     client = server.connect()
@@ -490,6 +575,53 @@ def test_stopped(program):
         failure.why = failure.why or why
         raise
     serves(program, server, why)
+    late_reader(program, server)
+    if program.stage.can("notify"):
+        interrupted(program, why)
+
+
+def late_reader(program, server):
+    """Require that nothing is lost when the server stops in the middle of a write."""
+    client = server.connect(rcvbuf=2048, mss=256)
+    data = program.stage.random.randbytes(40_000)
+    client.send(data)
+    why = "write took less than it was given: what it returns says how much, the rest is due still"
+    got = b""
+    steps = len(program.stage.tape.steps)
+    try:
+        while len(got) < len(data):
+            server.wait_quiet()  # asleep in write, while nobody reads
+            server.freeze()
+            server.thaw()
+            got += client.read(min(3000, len(data) - len(got)))
+            text = f"{client.name}, late, Ctrl-Z and fg before each 3000 bytes"
+            program.stage.tape.fold(steps, "read", text, f"{len(got)} bytes so far")
+            if client.ended:
+                break
+    except Failure as failure:
+        failure.why = failure.why or why
+        raise
+    left, right = diagnosis.around(plus_one(data), got)
+    require(got == plus_one(data), left, right, why)
+    client.half_close()
+    client.expect_end()
+
+
+def interrupted(program, why):
+    """Require that each call on a socket may fail once with EINTR."""
+    calls = ACCEPT | READ | WRITE | MULTIPLEX
+    server = program.serve(watch=calls)
+    client = server.connect()
+    ask(program, client)
+    program.stage.tape.add("disturb", "the next call of each name shall fail with EINTR")
+    server.breakpoints.interrupt_each(calls, is_on_socket)
+    ask(program, client, why)
+    client.half_close()
+    client.expect_end(why=why)
+    serves(program, server, why)
+    got = server.stderr
+    program.stage.tape.add("look", "at stderr", diagnosis.show(got))
+    require(not got, "nothing on stderr", diagnosis.show(got), "EINTR is no failure: say nothing")
 
 
 @check(
@@ -521,6 +653,7 @@ def test_reset(program):
         f"{lines} lines",
         "one line for each is enough",
     )
+    nothing_more_on_stdout(program, server)
 
 
 @check(
@@ -564,8 +697,13 @@ def test_sigpipe(program):
 )
 def test_accept_fails(program):
     """goes on when accept fails with ECONNABORTED or EMFILE"""
-    server = program.serve(watch=(*ACCEPT, *SLEEP, *MULTIPLEX))
-    server.breakpoints.on(SLEEP | MULTIPLEX, lambda held: held.is_pause() and held.cut())
+    server = program.serve(watch=shortage.WATCH)
+
+    def cut(held):
+        if held.is_pause():
+            held.cut()
+
+    server.breakpoints.on(SLEEP | MULTIPLEX, cut)
     client = server.connect()
     ask(program, client)
     for error in (errno.ECONNABORTED, errno.EMFILE):
@@ -598,6 +736,12 @@ def test_accept_fails(program):
         assert refusals
     lines = server.stderr.count(b"\n")
     require(lines <= 2, "at most one line on stderr for each of two failures", f"{lines} lines")
+    server.breakpoints.off(cut)
+    waiting = server.connect()
+    shortage.endure(server, client.half_close)
+    client.expect_end()
+    ask(program, waiting, "a client that waited for a descriptor is served when there is one")
+    nothing_more_on_stdout(program, server)
 
 
 @check(
@@ -617,8 +761,12 @@ def test_restart(program):
     client = first.connect()
     ask(program, client)
     first.wait_reading()
-    first.signal(signal.SIGKILL)
-    first.wait_end()
+    first.signal(signal.SIGTERM)
+    try:
+        first.wait_end()
+    except Failure as failure:
+        failure.why = failure.why or "SIGTERM does not end it: a server is ended by a signal"
+        raise
     client.expect_end()
     client.close()
     netns.flush_loopback()
@@ -697,11 +845,18 @@ def test_nothing_left_of_a_reset(program):
     server = program.serve()
     before = server.descriptors()
     start = len(program.stage.tape.steps)
-    for _ in range(30):
+    for number in range(30):
         client = server.connect()
         ask(program, client)
+        if number % 2:
+            server.freeze()
+            client.send(b"abc")
+            client.half_close()
         client.reset()
-    netns.flush_loopback()
+        netns.flush_loopback()
+        if number % 2:
+            server.thaw()
+            server.wait_quiet()
     server.wait_accepting()
     program.stage.tape.fold(start, "serve", "thirty clients, each until it resets its connection")
     why = "where the connection broke, its descriptor stays open: close it on every way out"

@@ -2,11 +2,12 @@
 
 import errno
 import os
+import signal
 import socket
 import struct
 from dataclasses import dataclass, field
 
-from harness import check, require
+from harness import Failure, check, require
 from harness.diagnosis import show
 from harness.kernel import proc
 from harness.kernel.syscalls import POLL, SELECT, SLEEP
@@ -17,6 +18,8 @@ PAUSE = SLEEP | POLL | SELECT
 REFUSED = os.strerror(errno.ECONNREFUSED)
 # A program that works out a pause from its clock asks for a little less.
 SLACK = 0.3
+# Who waits by a call that can't wait long makes many.
+MOST_SHOWN = 24
 
 
 @dataclass
@@ -34,6 +37,10 @@ class Run:
     process: object
     attempts: list[Attempt] = field(default_factory=list)
     pauses: list[float] = field(default_factory=list)
+    # how many attempts were made before each pause
+    after: list[int] = field(default_factory=list)
+    # the calls whose time the kernel refuses
+    refused: list[str] = field(default_factory=list)
     # inodes of the failed sockets that are open in a pause
     unclosed: list[set[int]] = field(default_factory=list)
 
@@ -45,8 +52,11 @@ def closed_door(program):
 
 def is_attempt(held, door) -> bool:
     """Whether a call of connect goes to our server, and not to a name service."""
-    data = proc.peek(held.tid, held.args[1], 16)
-    if len(data) < 8 or struct.unpack_from("=H", data)[0] != socket.AF_INET:
+    data = proc.peek(held.tid, held.args[1], 28)
+    family = struct.unpack_from("=H", data)[0] if len(data) >= 8 else 0
+    # ::ffff:127.0.0.1 is 127.0.0.1, too
+    mapped = family == socket.AF_INET6 and data[8:20] == bytes(10) + b"\xff\xff"
+    if family != socket.AF_INET and not mapped:
         return False
     return struct.unpack_from("!H", data, 2)[0] == door.target[1]
 
@@ -88,9 +98,13 @@ def start(program, door, *options, errors=()):
             return
         failed = {attempt.inode for attempt in run.attempts}
         still = failed & set(proc.socket_inodes(held.tid).values())
+        if not held.is_valid():
+            run.refused.append(held.call)
         run.pauses.append(held.cut(program.clock))
+        run.after.append(len(run.attempts))
         run.unclosed.append(still)
-        program.stage.tape.add("cut", f"pause {len(run.pauses)}", f"{run.pauses[-1]:g} s")
+        if len(run.pauses) <= MOST_SHOWN:
+            program.stage.tape.add("cut", f"pause {len(run.pauses)}", f"{run.pauses[-1]:g} s")
 
     process.breakpoints.on({"connect"}, connecting)
     process.breakpoints.on(PAUSE, pausing)
@@ -135,14 +149,23 @@ def expect_pauses(program, run, due):
     """Require the pauses that were asked for, in seconds."""
     program.stage.tape.add("look", "at the pauses", words(run.pauses))
     fits = len(run.pauses) == len(due) and all(
-        want - SLACK <= pause <= want + 0.001
-        for want, pause in zip(due, run.pauses, strict=True)
+        want - SLACK <= pause <= want + 0.001 for want, pause in zip(due, run.pauses, strict=True)
     )
     require(
         fits,
         f"pauses: {words(due)}",
         words(run.pauses),
-        why_pauses(run.pauses, due),
+        why_refused(run) or why_pauses(run.pauses, due),
+    )
+
+
+def why_refused(run) -> str:
+    """Name a pause whose time the kernel refuses."""
+    if not run.refused:
+        return ""
+    return (
+        f"{run.refused[0]} fails with EINVAL and does not pause: its nanoseconds must be at least "
+        "0 and below 1000000000, its seconds at least 0"
     )
 
 
@@ -160,7 +183,7 @@ def test_first_try(program):
     door = Door(program.stage, (program.stage.address, program.stage.port()), decoy=True)
     address, port = door.target
     for options in (("-n", "1"), ()):
-        process = program.start(*options, address, str(port))
+        process = program.start(*options, address, str(port), leaks=program.stage.can("leaks"))
         server = door.accept()
         process.expect_exit(0)
         process.expect_stdout(b"connected after 1\n")
@@ -262,6 +285,35 @@ def test_pauses_double(program):
     run = start(program, closed_door(program), "-n", "6", "-i", str(ms))
     run.process.expect_exit(1)
     expect_pauses(program, run, [ms / 1000 * 2**k for k in range(5)])
+    program.stage.tape.add("next", "a run whose last pause is 3932160000 ms, or 45 days")
+    run = start(program, closed_door(program), "-n", "18", "-i", "60000")
+    narrow = (
+        "a time that doubles again and again needs more than 32 bits: as milliseconds in an int "
+        "it ends at 24 days, as microseconds in usleep at 71 minutes"
+    )
+    try:
+        run.process.expect_exit(1)
+    except Failure as failure:
+        failure.why = failure.why or narrow
+        raise
+    # One call may not be able to wait so long: all between two attempts count.
+    pauses = [
+        sum(pause for pause, after in zip(run.pauses, run.after, strict=True) if after == k)
+        for k in range(1, 18)
+    ]
+    due = [60 * 2.0**k for k in range(17)]
+    wrong = [
+        k
+        for k, (got, want) in enumerate(zip(pauses, due, strict=True), 1)
+        if abs(got - want) > 2 * SLACK
+    ]
+    program.stage.tape.add("look", "at the pauses", words(pauses[-3:]))
+    require(
+        not wrong,
+        f"pause {wrong[0]}: {due[wrong[0] - 1]:.15g} s" if wrong else "",
+        f"{pauses[wrong[0] - 1]:.15g} s" if wrong else "",
+        why_refused(run) or narrow,
+    )
 
 
 @check(
@@ -313,9 +365,18 @@ def test_any_failure(program):
     process.thaw()
     process.wait_asleep(PAUSE, "the rest of the pause after attempt 1")
     process.expect_stderr(failures(1))
-    errors = [errno.ETIMEDOUT, errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH]
+    process.signal(signal.SIGKILL)
+    process.wait_end()
+    makes_up_for_a_signal(program)
+    errors = [
+        errno.EADDRNOTAVAIL,
+        errno.ETIMEDOUT,
+        errno.ECONNREFUSED,
+        errno.EHOSTUNREACH,
+        errno.ENETUNREACH,
+    ]
     program.stage.random.shuffle(errors)
-    run = start(program, closed_door(program), "-n", "4", errors=errors)
+    run = start(program, closed_door(program), "-n", "5", errors=errors)
     run.process.expect_exit(1)
     names = [os.strerror(number) for number in errors]
     text = "".join(f"attempt {k}: {name}\n" for k, name in enumerate(names, 1))
@@ -329,6 +390,29 @@ def test_any_failure(program):
         "every error of connect is a failed attempt, with a reason of its own; when no attempt "
         "is left, the last one's is told again",
     )
+
+
+def makes_up_for_a_signal(program):
+    """Require that a pause that a signal has ended is made up for."""
+    door = closed_door(program)
+    process = program.start(
+        "-n", "2", "-i", "60000", door.target[0], str(door.target[1]), watch=PAUSE
+    )
+    held = process.breakpoints.hold(PAUSE, "a pause after attempt 1", is_real_pause)
+    left = held.cut_in_two(program.clock)
+    program.stage.tape.add("disturb", f"a signal ends {held.call} (EINTR) after half of its time")
+    lost = "a signal ended the pause early (EINTR), and the rest of it is due: nanosleep's second "
+    lost += "argument, or a clock, tells how much that is"
+    try:
+        held = process.breakpoints.hold(PAUSE, "the rest of the pause", is_real_pause)
+    except Failure as failure:
+        failure.why = failure.why or lost
+        raise
+    asked = held.cut(program.clock)
+    program.stage.tape.add("cut", "the rest of the pause", f"{asked:g} s")
+    again = "the whole pause was made again after a signal: only the rest of it is due"
+    require(left - SLACK <= asked <= left + 0.01, f"the rest, {left:g} s", f"{asked:g} s", again)
+    process.expect_exit(1)
 
 
 @check(

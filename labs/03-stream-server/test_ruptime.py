@@ -6,7 +6,10 @@ import signal
 
 from harness import Failure, check, require
 from harness.diagnosis import difference, fail_bytes, show
+from harness.kernel import proc
+from harness.kernel.syscalls import MULTIPLEX, READ, TIMER
 from harness.peers import Door
+from harness.program import NO_ADDRESS
 
 F_SETPIPE_SZ = 1031
 
@@ -77,6 +80,7 @@ def test_as_it_comes(program):
         wait_reading(process)
         server.send(piece)
         wait_reading(process)
+        process.wait_quiet()
         sent += piece
         got = process.stdout
         program.stage.tape.add("look", "at stdout", show(got))
@@ -131,12 +135,15 @@ def test_megabyte(program):
     ),
 )
 def test_refused(program):
-    """says so when there is no server: message on stderr, exit status 1"""
+    """says so when there is no server: status 1; with 2 when HOST is no address"""
     door = Door(program.stage, (program.stage.address, program.stage.port()), listen=False)
     process = program.start(door.target[0], str(door.target[1]))
     message = b"ruptime: connect: Connection refused\n"
     expect_failure(program, process, message, "connect says that nobody is there: look at it")
     process.expect_stdout(b"")
+    port = program.stage.port()
+    Door(program.stage, (program.stage.address, port))  # where 0.0.0.0 would lead
+    program.refuse_address(NO_ADDRESS, str(port))
 
 
 @check(
@@ -246,7 +253,7 @@ def test_late_reader(program):
         read(4096)
 
     def ended():
-        while (piece := read(1 << 16)):
+        while piece := read(1 << 16):
             pass
         return piece == b""
 
@@ -259,6 +266,32 @@ def test_late_reader(program):
         "write took less than it was given: what it returns says how much, the rest is due still",
     )
     process.expect_exit(0)
+    if program.stage.can("notify"):
+        interrupted(program)
+
+
+def interrupted(program):
+    """Require that each call that waits for the server may fail once with EINTR."""
+    calls = READ | MULTIPLEX
+    door = Door(program.stage, (program.stage.address, program.stage.port()))
+    process = program.start(door.target[0], str(door.target[1]), watch=calls)
+    program.stage.tape.add("disturb", "the first read, or call that waits, fails with EINTR")
+    process.breakpoints.interrupt_each(
+        calls, lambda held: held.call in MULTIPLEX or held.args[0] in proc.socket_inodes(held.tid)
+    )
+    server = door.accept()
+    why = "a call that was interrupted (EINTR) is taken for a failure: call again"
+    try:
+        process.wait_reading()
+        server.send(b"up 3 days\n")
+        process.wait_reading()
+    except Failure as failure:
+        failure.why = why
+        raise
+    server.close()
+    process.expect_exit(0)
+    process.expect_stdout(b"up 3 days\n")
+    process.expect_stderr(b"")
 
 
 @check(
@@ -278,13 +311,22 @@ def test_nothing_left(program):
     process, server = door_and_run(program, leaks=True)
     for _ in range(5):
         blocked = process.wait_reading()
+        limit = process.time_limit(blocked)
         require(
-            blocked.timeout is None,
+            limit is None,
             "asleep until something comes",
-            f"asleep in {blocked} for {blocked.timeout} s at most",
+            f"asleep in {blocked} for {limit} s at most",
             "that is polling: wait without a time limit",
         )
         server.send(b"up 3 days\n")
     server.close()
     process.expect_exit(0)
     process.expect_stdout(b"up 3 days\n" * 5)
+    if program.stage.can("notify"):
+        process, server = door_and_run(program, note=TIMER)
+        process.wait_reading()
+        timers = ", ".join(process.noted)
+        why = "a server may take its time, and nothing here needs a timer"
+        require(not timers, "no timer", f"a call of {timers}", why)
+        server.close()
+        process.expect_exit(0)

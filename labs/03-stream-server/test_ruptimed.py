@@ -7,7 +7,7 @@ import signal
 import string
 import subprocess
 
-from harness import Failure, check, fail, require
+from harness import Failure, check, fail, require, shortage
 from harness.blocked import describe
 from harness.diagnosis import show
 from harness.kernel import proc
@@ -18,11 +18,12 @@ from harness.kernel.syscalls import (
     POLL,
     SELECT,
     SLEEP,
+    TIMER,
     WAIT_CHILD,
     WAIT_SIGNAL,
     WRITE,
 )
-from harness.program import environment
+from harness.program import NO_ADDRESS, environment
 
 OPEN = frozenset({"open", "openat"})
 LETTERS = string.ascii_lowercase
@@ -246,9 +247,14 @@ def require_nothing_left(server, before: set[int], why: str) -> None:
         before: its descriptors before the first client.
         why: the diagnosis for a process that is left.
     """
-    server.wait_accepting()
+    with explained(server, lambda: why_not_run(server)):
+        server.wait_accepting()
     server.wait_quiet()
-    require_no_zombie(server, why)
+    require_no_zombie(
+        server,
+        "a child that has ended is not reaped: one SIGCHLD may stand for several children, so "
+        "its handler calls waitpid with WNOHANG until there is nothing left",
+    )
     others, after = server.others(), server.descriptors()
     server.stage.tape.add(
         "look",
@@ -299,6 +305,45 @@ def test_listens(program):
         server = program.serve(port=port)
         address, number = server.target
         server.expect_listening_line(f"LISTENING {address} {number}\n")
+
+
+@check(
+    points=1,
+    kind="contract",
+    after="test_listens",
+    hints=(
+        "Whoever starts a server trusts its exit status and its line: both must be true.",
+        "bind(2) and inet_pton(3) return something that must be looked at; listen(2) comes before "
+        "printf(3).",
+        "In ruptimed.c: listen_at(), the order of its calls, and the result of each.",
+    ),
+)
+def test_starts_or_fails(program):
+    """refuses a taken port and a wrong address; says LISTENING only when clients can connect"""
+    server = program.serve()
+    process = program.start(*map(str, server.target))
+    why = (
+        "bind fails, for another program listens there: look at what it returns, say so, and "
+        "end with status 1; only SO_REUSEADDR is set before it, not SO_REUSEPORT"
+    )
+    try:
+        process.expect_exit(1)
+    except Failure as failure:
+        failure.why = failure.why or why
+        raise
+    process.expect_stderr(b"ruptimed: bind: Address already in use\n")
+    process.expect_stdout(b"")
+    program.refuse_address(NO_ADDRESS, "0")
+    if not program.stage.can("notify"):
+        return
+    process = program.start(program.stage.address, str(program.stage.port()), watch=("listen",))
+    held = process.breakpoints.hold({"listen"}, "a call of listen")
+    program.stage.tape.add("hold", "ruptimed, which is about to call listen")
+    got = process.stdout
+    program.stage.tape.add("look", "at stdout", show(got))
+    held.let_go()
+    why = "the line is printed before listen(): a client who reads it and connects is refused"
+    require(not got, "nothing on stdout yet", show(got), why)
 
 
 @check(
@@ -449,7 +494,7 @@ def test_concurrent(program):
 
 
 @check(
-    points=2,
+    points=1,
     kind="contract",
     after="test_end_of_file",
     hints=(
@@ -528,6 +573,12 @@ def test_descriptors(program):
         why = "; ".join(_why_descriptor(fd, names[fd]) for fd in extra)
         require(not extra and len(found) == 3, expected, shown, why)
         require({1, 2} <= set(connection), expected, shown, "dup2 the connection to 1 and to 2")
+        require(
+            found[0] == server.descriptors()[0],
+            "as descriptor 0 what the server has there",
+            f"0 is {names[0]}",
+            "descriptor 0 stays what it is in the server: dup2 the connection to 1 and 2 only",
+        )
 
 
 def _descriptor(server, target: str) -> str:
@@ -565,7 +616,9 @@ def _why_descriptor(fd: int, name: str) -> str:
 def test_signals(program):
     """starts the command with default signals, none ignored, none blocked"""
     gate = Gate(program)
-    server = program.serve("-c", gate.command)
+    before = (signal.SIGHUP, signal.SIGUSR1)
+    server = program.serve("-c", gate.command, ignore=before)
+    program.stage.tape.add("look", "at who started the server", f"it ignored {_names(set(before))}")
     server.connect()
     command = gate.take(server, "the command")
     # Not 32 and 33: the C library keeps them to itself, and posix_spawn ignores them.
@@ -577,7 +630,10 @@ def test_signals(program):
         not ignored,
         "no signal ignored",
         f"{_names(ignored)} ignored",
-        "what the server ignores, the command ignores too, for exec resets handlers only: set "
+        "whoever started the server had ignored them, and exec keeps that: set every signal, from "
+        "1 to SIGRTMAX, to SIG_DFL in the child before exec"
+        if ignored <= set(before)
+        else "what the server ignores, the command ignores too, for exec resets handlers only: set "
         "the signal to SIG_DFL in the child before exec",
     )
     require(
@@ -674,6 +730,10 @@ def test_interrupted(program):
         server.thaw()
         server.connect()
         gate.take(server, "the command of client 3", why=why)
+    got = server.stderr
+    program.stage.tape.add("look", "at stderr", show(got))
+    why = "EINTR is no failure: say nothing, and call accept again"
+    require(not got, "nothing on stderr", show(got, 100), why)
 
 
 @check(
@@ -777,8 +837,12 @@ def test_accept_fails(program):
     """goes on when accept fails with ECONNABORTED or EMFILE"""
     text = word(program).encode() + b"\n"
     command = "cat " + file_of(program, "text", text)
-    server = program.serve("-c", command, watch=ACCEPT | SLEEP)
-    server.breakpoints.on(SLEEP, lambda held: held.cut())
+    server = program.serve("-c", command, watch=shortage.WATCH)
+
+    def cut(held):
+        held.cut()
+
+    server.breakpoints.on(SLEEP, cut)
 
     def why():
         end = server.how_it_ended()
@@ -799,6 +863,12 @@ def test_accept_fails(program):
             serve_one(server, text, why)
         server.wait_accepting()
     require_lines(server, 2, "each failure of accept")
+    server.breakpoints.off(cut)
+    clients = []
+    shortage.endure(server, lambda: clients.extend(server.connect() for _ in range(2)))
+    for client in clients:
+        with explained(server, lambda client=client: why() or why_no_end(server, client)):
+            client.expect_end(text)
 
 
 def require_lines(server, most: int, of_what: str, least: int = 0) -> None:
@@ -810,7 +880,9 @@ def require_lines(server, most: int, of_what: str, least: int = 0) -> None:
         least <= lines <= most,
         f"{wanted} on stderr",
         f"{lines}",
-        f"{of_what} is worth one line on stderr, 'ruptimed: call: reason'",
+        "EINTR is no failure: say nothing, and call accept again"
+        if os.strerror(errno.EINTR).encode() in server.stderr
+        else f"{of_what} is worth one line on stderr, 'ruptimed: call: reason'",
     )
 
 
@@ -929,26 +1001,28 @@ def _inodes(pid: int) -> set[int]:
 )
 def test_exit_status(program):
     """ends a child that can't run CMD with status 127"""
-    command = word(program)
-    server = program.serve("-c", command, watch=("exit", "exit_group"))
-    statuses = []
+    no_right = file_of(program, "not-executable", b"#!/bin/sh\necho no\n")
+    os.chmod(no_right, 0o644)
+    for command, number in ((word(program), errno.ENOENT), (no_right, errno.EACCES)):
+        server = program.serve("-c", command, watch=("exit", "exit_group"))
+        statuses = []
 
-    def note(held):
-        if held.tid != server.pid:
-            statuses.append(held.args[0] & 0xFF)
+        def note(held, server=server, statuses=statuses):
+            if held.tid != server.pid:
+                statuses.append(held.args[0] & 0xFF)
 
-    server.breakpoints.on({"exit", "exit_group"}, note)
-    client = server.connect()
-    client.expect_end(f"error: {command}: {os.strerror(errno.ENOENT)}\n".encode())
-    server.wait_quiet()
-    shown = ", ".join(map(str, statuses)) or "no child"
-    program.stage.tape.add("look", "at the status of the child", shown)
-    require(
-        not statuses or 127 in statuses,
-        "status 127 of the child",
-        shown,
-        "after the error line the child must say _exit(127)",
-    )
+        server.breakpoints.on({"exit", "exit_group"}, note)
+        client = server.connect()
+        client.expect_end(f"error: {command}: {os.strerror(number)}\n".encode())
+        server.wait_quiet()
+        shown = ", ".join(map(str, statuses)) or "no child"
+        program.stage.tape.add("look", "at the status of the child", shown)
+        require(
+            not statuses or 127 in statuses,
+            "status 127 of the child",
+            shown,
+            "after the error line the child must say _exit(127), whatever the reason",
+        )
 
 
 # -- clean ------------------------------------------------------------------------
@@ -1027,7 +1101,8 @@ def test_reaps_all(program):
 def test_nothing_left(program):
     """has as many descriptors and children after thirty clients as before"""
     text = word(program).encode() + b"\n"
-    server = program.serve("-c", "cat " + file_of(program, "text", text))
+    # On a terminal even a line that is never flushed shows.
+    server = program.serve("-c", "cat " + file_of(program, "text", text), stdout="pty")
     before = set(server.descriptors())
     with one_step(program, "connect", "30 clients, of which 10 reset and 20 read and close"):
         for number in range(30):
@@ -1039,6 +1114,15 @@ def test_nothing_left(program):
                     client.expect(text)
                     client.close()
     require_nothing_left(server, before, "a child of a client that has gone is still there")
+    address, port = server.target
+    got = server.stdout.replace(b"\r\n", b"\n")  # so a terminal ends its lines
+    program.stage.tape.add("look", "at stdout", show(got))
+    require(
+        got in (f"LISTENING {address} {port}\n".encode(), b""),
+        "nothing on stdout but the line LISTENING",
+        show(got, 200),
+        "nothing but that line belongs on stdout: print messages on stderr",
+    )
 
 
 @check(
@@ -1054,7 +1138,7 @@ def test_nothing_left(program):
 def test_sleeps(program):
     """sleeps without a timer while commands run and after they end"""
     gate = Gate(program)
-    server = program.serve("-c", gate.command)
+    server = program.serve("-c", gate.command, note=TIMER if program.stage.can("notify") else ())
     commands = []
     for number in (1, 2):
         server.connect()
@@ -1068,6 +1152,9 @@ def test_sleeps(program):
         if command is not None:
             command.let_go()
             command.wait_end(server)
+    timers = ", ".join(sorted(set(server.noted)))
+    why = "that is polling: SIGCHLD comes by itself when a child has ended, and needs no timer"
+    require(not timers, "no timer", f"a call of {timers}", why)
 
 
 # -- challenge: -m N --------------------------------------------------------------

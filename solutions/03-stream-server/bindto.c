@@ -143,8 +143,13 @@ say_local(const char *word, int fd, struct sockaddr_in *name, const char *end)
 	check(getsockname(fd, (struct sockaddr *)name, &len), "getsockname");
 	say_name(word, name, end);
 #else
+	(void)word;
 	(void)fd;
-	say_name(word, name, end);
+	(void)name;
+	(void)end;
+	(void)say_name;
+	errno = ENOSYS;
+	check(-1, "say_local");
 #endif
 }
 
@@ -168,7 +173,11 @@ do_bind(int fd, struct sockaddr_in *name)
 	check(bind(fd, (struct sockaddr *)name, sizeof(*name)), "bind");
 	say_local("bound", fd, name, "\n");
 #else
-	say_local("bound", fd, name, "\n");
+	(void)fd;
+	(void)name;
+	(void)say_local;
+	errno = ENOSYS;
+	check(-1, "do_bind");
 #endif
 }
 
@@ -180,7 +189,10 @@ do_listen(int fd, struct sockaddr_in *name)
 	check(listen(fd, SOMAXCONN), "listen");
 	say_local("listening", fd, name, "\n");
 #else
-	say_local("listening", fd, name, "\n");
+	(void)fd;
+	(void)name;
+	errno = ENOSYS;
+	check(-1, "do_listen");
 #endif
 }
 
@@ -204,7 +216,10 @@ do_connect(int fd, struct sockaddr_in *name)
 	check(getpeername(fd, (struct sockaddr *)&peer, &len), "getpeername");
 	say_name("peer", &peer, "\n");
 #else
-	say_local("local", fd, name, " ");
+	(void)fd;
+	(void)name;
+	errno = ENOSYS;
+	check(-1, "do_connect");
 #endif
 }
 

@@ -54,7 +54,13 @@ main(int argc, char **argv)
 	before[1] = now(CLOCK_MONOTONIC);
 	if (IS("nanosleep"))
 		result = nanosleep(&ts, NULL);
-	else if (IS("until realtime"))
+	else if (IS("with the rest"))
+		while ((result = nanosleep(&ts, &ts)) == -1 && errno == EINTR)
+			continue;
+	else if (IS("too many nanoseconds")) {
+		ts.tv_nsec = 1000000000;
+		result = nanosleep(&ts, NULL);
+	} else if (IS("until realtime"))
 		result = sleep_until(CLOCK_REALTIME, seconds);
 	else if (IS("until monotonic"))
 		result = sleep_until(CLOCK_MONOTONIC, seconds);
