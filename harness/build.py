@@ -1,8 +1,13 @@
-"""Compiling a student's program: once per content, in three ways.
+"""Compiling a student's program: once per content, in several ways.
 
 check: warnings, sanitizers and pattern-initialised automatics, for whatever
 needs no preloading.  plain: optimised and fortified.  shim: for a run under a
-preloaded library, whose functions the compiler must not replace.
+preloaded library, whose functions the compiler must not replace.  signed and
+unsigned: as check, with a plain char of that kind.  calls: neither optimised
+nor fortified, so that each call in the source is a call in the binary.
+
+A kind may name a driver, as in ``check+bo``: then ``bo.c`` is not linked into
+its program but with ``drivers/bo.c`` of the lab's folder; see ``units``.
 """
 
 import contextlib
@@ -32,14 +37,18 @@ _COMMON = [
     "-fno-diagnostics-show-caret",
     "-fno-caret-diagnostics",
 ]
+_CHECK = [
+    "-O1",
+    "-fsanitize=address,undefined",
+    "-fno-sanitize-recover=undefined",
+    "-fno-omit-frame-pointer",
+    "-ftrivial-auto-var-init=pattern",
+]
 _KINDS = {
-    "check": [
-        "-O1",
-        "-fsanitize=address,undefined",
-        "-fno-sanitize-recover=undefined",
-        "-fno-omit-frame-pointer",
-        "-ftrivial-auto-var-init=pattern",
-    ],
+    "check": _CHECK,
+    "signed": [*_CHECK, "-fsigned-char"],
+    "unsigned": [*_CHECK, "-funsigned-char"],
+    "calls": ["-O0", "-U_FORTIFY_SOURCE"],
     "plain": ["-O2", "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2"],
     "shim": ["-O1", "-fno-builtin", "-U_FORTIFY_SOURCE"],
 }
@@ -104,6 +113,9 @@ def compiler_version() -> str:
 @functools.cache
 def flags(kind: str) -> tuple[str, ...]:
     """Return those flags of a kind that this compiler accepts."""
+    if "+" in kind:
+        # the driver has a main of its own
+        return (*flags(kind.partition("+")[0]), "-Dmain=program_main")
     cache = folder() / f"flags-{kind}-{_digest(compiler_version(), *_COMMON, *_KINDS[kind])}"
     if cache.exists():
         return tuple(cache.read_text(encoding="ascii").split())
@@ -177,6 +189,16 @@ def sources(lab: Lab, program: str) -> dict[str, bytes]:
     return found
 
 
+def unit_sources(lab: Lab, unit: str) -> dict[str, bytes]:
+    """Return one file of the student's, what it includes, and its given driver.
+
+    Raises:
+        intake.Refused: a file is missing or not what it should be.
+    """
+    driver = lab.folder / "drivers" / f"{unit}.c"
+    return {**sources(lab, unit), "unit_driver.c": driver.read_bytes()}
+
+
 def build(lab: Lab, program: str, kind: str = "check") -> Built:
     """Compile a program, or return what was compiled from the same content.
 
@@ -186,13 +208,15 @@ def build(lab: Lab, program: str, kind: str = "check") -> Built:
     Args:
         lab: the lab with its sources.
         program: the name of a program, without ``.c``.
-        kind: check, plain or shim.
+        kind: check, plain, shim, signed, unsigned or calls; with ``+x`` it is
+            not the program, but ``x.c`` with its driver.
 
     Raises:
         Broken: the compiler is broken or was killed; nobody's program is to blame.
     """
     try:
-        files = sources(lab, program)
+        unit = kind.partition("+")[2]
+        files = unit_sources(lab, unit) if unit else sources(lab, program)
     except intake.Refused as refused:
         return Built(program, kind, None, str(refused))
     wanted = flags(kind)
