@@ -334,6 +334,10 @@ class Runner(Collector):
 
     def _unit_built(self, unit: Unit, built: build.Built, verdict: dict | None) -> None:
         """Fail the checks of a file that does not go with its driver, and no others."""
+        row = next(one for one in unit.entry["programs"] if one["name"] == built.program)
+        if row["build"] == {"ok": False, "text": ""}:
+            # nothing is known of the program itself, and nothing against it
+            row["build"] = {"ok": True, "text": built.text if built.ok else ""}
         if verdict is None and not built.ok:
             verdict = unfit(built.kind, built.text)
         for found, _item in self._checks(unit) if verdict else ():

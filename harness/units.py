@@ -47,7 +47,9 @@ def ask(program, source: str, commands: list[str], calls: list[str] | None = Non
     """
     calls = calls or commands
     program.name = source
-    process = program.start(stdin=True, show=f"a program that calls {source}, {len(calls)} calls")
+    tape = program.stage.tape
+    since = len(tape.steps)
+    process = program.start(stdin=True)
     try:
         process.write("".join(f"{one}\n" for one in commands).encode("ascii"))
         process.close_stdin()
@@ -58,7 +60,9 @@ def ask(program, source: str, commands: list[str], calls: list[str] | None = Non
         call = calls[min(done, len(calls) - 1)]
         got = process.how_it_ended() or failure.got
         why = process.why_it_ended() or failure.why
+        tape.fold(since, "call", f"the functions of {source}, {len(calls)} times", "")
         raise Failure(f"that {call} returns", got, why) from None
+    tape.fold(since, "call", f"the functions of {source}, {len(calls)} times", "all returned")
     answers = process.stdout.decode("ascii", "replace").splitlines()
     if len(answers) != len(commands):
         got = f"{len(answers)} lines: {diagnosis.show(process.stdout)}"

@@ -34,7 +34,9 @@ def prints(program, args, packed, text):
         found = bytes.fromhex(have.decode("ascii"))
     except ValueError:
         found = b""
-    if found == packed[::-1] or found == packed[:4][::-1]:
+    if found and len(found) != len(packed):
+        why = f"an IPv{4 if len(packed) == 4 else 6} address has {len(packed)} bytes"
+    elif found == packed[::-1]:
         why = (
             "the bytes are turned round: inet_pton stores them in network order already, so "
             "neither htonl() nor ntohl() belongs here"
