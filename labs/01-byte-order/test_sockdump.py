@@ -21,8 +21,11 @@ def layout(addr, port):
     return FAMILY + struct.pack(">HI", port, 0) + address.packed + bytes(4), INET6
 
 
-def part_differs(expected, got, parts):
-    """Name the first part of the structure that is wrong, and the mistake."""
+def part_differs(expected, got, parts, whole):
+    """Name the first part of the structure that is wrong, and the mistake.
+
+    ``whole`` is all that came; in ``got`` some parts are as they should be.
+    """
     if len(got) != len(expected):
         return f"the structure has {len(expected)} bytes, not {len(got)}: which struct is it?"
     at = 0
@@ -36,6 +39,9 @@ def part_differs(expected, got, parts):
                 told = "inet_pton has stored it in network order already: no htonl() here"
             elif name in SILENT:
                 told = numbers.UNSET + "; make the whole structure 0 before you fill it in"
+            if name == "address" and not told:
+                place = whole.find(wanted)
+                told = f"it is at byte {place} instead" if place > 0 else "it is nowhere"
             return f"{name}, from byte {at} on: {told or 'another value'}"
         at += size
     return ""
@@ -47,7 +53,11 @@ def run(program, addr, port):
     end = process.end_status
     if (end.kind, end.number) != ("exit", 0):
         got = f"{process.how_it_ended()}, and on stderr {show(process.stderr, 100)}"
-        fail("exit status 0", got, process.why_it_ended())
+        why = process.why_it_ended()
+        if b"family not supported" in process.stderr:
+            why = "there is no such family in the structure: sin_family is not set, or went through "
+            why += "htons(), which is for the port; the family is the host's own affair"
+        fail("exit status 0", got, why)
     lines = process.stdout.split(b"\n")
     good = len(lines) == 3 and not lines[2]
     require(good, "two lines on stdout", show(process.stdout, 200))
@@ -62,14 +72,15 @@ def expect_bytes(program, addr, port, got, only=None):
         found = bytes.fromhex(got.decode("ascii"))
     except ValueError:
         found = b""
-    why = part_differs(expected, found, parts)
+    whole = found
+    why = part_differs(expected, found, parts, whole)
     if len(found) == len(expected):
         at = 0
         for name, size in parts:
             if (name in SILENT) != (only == SILENT):
                 found = found[:at] + expected[at : at + size] + found[at + size :]
             at += size
-        why = part_differs(expected, found, parts)
+        why = part_differs(expected, found, parts, whole)
     if why:
         fail(f"{expected.hex(' ')} for {addr} port {port}", show(got, 120), why)
 

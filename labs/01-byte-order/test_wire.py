@@ -91,6 +91,9 @@ def succeed(process, why=""):
     end = process.end_status
     if (end.kind, end.number) != ("exit", 0):
         got = f"{process.how_it_ended()}, and on stderr {diagnosis.show(process.stderr, 100)}"
+        if process.stderr.startswith(b"wire: truncated"):
+            why = "an end of file right after a record, or before the first, is the end: nothing "
+            why += "is truncated"
         fail("exit status 0", got, process.why_it_ended() or why)
 
 
