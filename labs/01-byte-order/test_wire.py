@@ -500,22 +500,19 @@ def test_pieces(program):
 )
 def test_truncated(program):
     """dec: input cut at any byte gives the whole records, then a message and status 1"""
-    first, second = Record(1, 2, 3, 4, b"ab"), Record(5, 0x0607, 8, -9, b"xyz")
-    border = len(first.binary())
-    data = first.binary() + second.binary()
+    first, second = Record(1, 2, 3, 4, b"ab"), Record(5, 0x0607, 8, -9, b"xy")
+    size = len(first.binary())
+    inputs = [([], second, cut) for cut in (1, 16, 18)]
+    inputs += [([first], second, cut) for cut in range(1, size)]
     tape = program.stage.tape
-    for cut in range(1, len(data)):
+    for whole, broken, cut in inputs:
         since = len(tape.steps)
-        process = feed(program, "dec", data[:cut])
-        whole = [first] if cut >= border else []
-        if cut == border:
-            expect_lines(process, whole)
-        else:
-            where = cut - border if cut > border else cut
-            why = f"the input ends after byte {where} of a record of {border + (cut > border)}"
-            expect_truncated(process, whole, border if whole else 0, why)
+        data = b"".join(one.binary() for one in whole)
+        process = feed(program, "dec", data + broken.binary()[:cut])
+        why = f"the input ends after byte {cut} of a record of {size}"
+        expect_truncated(process, whole, len(data), why)
         del tape.steps[since:]
-    tape.add("repeat", f"the input cut at each of its {len(data)} bytes")
+    tape.add("repeat", f"input that is cut at each of the {size} bytes of a record")
 
 
 @check(
