@@ -64,7 +64,11 @@ def ask(program, source: str, commands: list[str], calls: list[str] | None = Non
         raise Failure(f"that {call} returns", got, why) from None
     tape.fold(since, "call", f"the functions of {source}, {len(calls)} times", "all returned")
     answers = process.stdout.decode("ascii", "replace").splitlines()
-    if len(answers) != len(commands):
+    if len(answers) < len(commands):
+        call = calls[len(answers)]
+        got = process.how_it_ended()
+        raise Failure(f"that {call} returns", got, "a function ends the program: it shall return")
+    if len(answers) > len(commands):
         got = f"{len(answers)} lines: {diagnosis.show(process.stdout)}"
         why = f"{source} prints something itself: its functions only compute"
         raise Failure(f"{len(commands)} answers", got, why)
