@@ -17,10 +17,8 @@ def undefined(path: str) -> set[str]:
         data = file.read()
     if data[:4] != b"\x7fELF":
         raise ValueError(f"{path} is no ELF file")
-    wide = data[4] == 2
-    order = "<" if data[5] == 1 else ">"
     try:
-        return _undefined(data, wide, order)
+        return _undefined(data, data[4] == 2, "<" if data[5] == 1 else ">")
     except (struct.error, IndexError) as error:
         raise ValueError(f"{path} is damaged: {error}") from error
 
