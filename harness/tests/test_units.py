@@ -46,7 +46,7 @@ def test_missing_function(changed):
 
 def test_own_main_is_out_of_the_way(changed):
     """A program's own main is never run by the driver, whatever it does."""
-    found = changed("endian.c", "endian", ("	if (argc != 1) {", "	if (argc == 1) {"))
+    found = changed("endian.c", "endian", ("if (argc != 1) {", "if (argc == 1) {"))
     assert found["test_host"]["outcome"] == "failed"
     assert found["test_unknown"]["outcome"] == "passed"
 
@@ -55,12 +55,12 @@ TAKES_OVER = """
 __attribute__((constructor)) static void
 take_over(void)
 {
-	int i;
+    int i;
 
-	for (i = 0; i < 200; i++)
-		printf("%d\\n", i);
-	fflush(stdout);
-	_Exit(0);
+    for (i = 0; i < 200; i++)
+        printf("%d\\n", i);
+    fflush(stdout);
+    _Exit(0);
 }
 """
 OWN_LIBRARY = """
@@ -92,7 +92,7 @@ def test_own_library_wins_nothing(changed):
 )
 def test_never_returns(changed, code, words):
     """A function that does not return is named."""
-    found = changed("bo.c", "wire", ("	p[0] = (unsigned char)(v >> 8);", code))
+    found = changed("bo.c", "wire", ("p[0] = (unsigned char)(v >> 8);", code))
     record = found["test_bo_put"]
     assert record["outcome"] == "failed"
     assert "that put_be16(p + 0, 0x0102) returns" == record["expected"]

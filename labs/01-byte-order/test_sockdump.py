@@ -55,7 +55,9 @@ def run(program, addr, port):
         got = f"{process.how_it_ended()}, and on stderr {show(process.stderr, 100)}"
         why = process.why_it_ended()
         if b"family not supported" in process.stderr:
-            why = "there is no such family in the structure: sin_family is not set, or went through "
+            why = (
+                "there is no such family in the structure: sin_family is not set, or went through "
+            )
             why += "htons(), which is for the port; the family is the host's own affair"
         fail("exit status 0", got, why)
     lines = process.stdout.split(b"\n")
