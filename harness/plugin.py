@@ -385,7 +385,9 @@ class Runner(Collector):
             record["points"] = record["max"] if record["outcome"] == "passed" else 0
             self._finish(unit)
 
-        return workers.Task(found.name, work, done, ready, brief=brief, trade="check", spent=_spent)
+        return workers.Task(
+            found.name, work, done, ready, brief=brief, trade="check", spent=_spent
+        )
 
     def _finish(self, unit: Unit) -> None:
         """Add up the points; tell of programs that are decided, in order."""
