@@ -531,7 +531,7 @@ def test_lengths(program):
     for length in (32768, 65535):
         long = Record(3, 4, 5, 6, bytes(pick.choices(b"abcdefgh", k=length)))
         process = feed(program, "dec", long.binary() + FIRST.binary())
-        why = "a length of 16 bits goes up to 65535, unsigned"
+        why = "a length of 16 bits goes up to 65535, unsigned; and so long a name takes many reads"
         if b"Bad address" in process.stderr:
             why = "read was to fill more memory than there is: the buffer is too small for a name"
         expect_lines(process, [long, FIRST], why)
