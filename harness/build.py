@@ -1,8 +1,13 @@
-"""Compiling a student's program: once per content, in three ways.
+"""Compiling a student's program: once per content, in several ways.
 
 check: warnings, sanitizers and pattern-initialised automatics, for whatever
 needs no preloading.  plain: optimised and fortified.  shim: for a run under a
-preloaded library, whose functions the compiler must not replace.
+preloaded library, whose functions the compiler must not replace.  signed and
+unsigned: as check, with a plain char of that kind.  calls: neither optimised
+nor fortified, so that each call in the source is a call in the binary.
+
+A kind may name a driver, as in ``check+bo``: then ``bo.c`` is not linked into
+its program but with ``drivers/bo.c`` of the lab's folder; see ``units``.
 """
 
 import contextlib
@@ -30,17 +35,23 @@ _COMMON = [
     "-Wextra",
     "-fdiagnostics-color=never",
 ]
+_CHECK = [
+    "-O1",
+    "-fsanitize=address,undefined",
+    "-fno-sanitize-recover=undefined",
+    "-fno-omit-frame-pointer",
+    "-ftrivial-auto-var-init=pattern",
+]
 _KINDS = {
-    "check": [
-        "-O1",
-        "-fsanitize=address,undefined",
-        "-fno-sanitize-recover=undefined",
-        "-fno-omit-frame-pointer",
-        "-ftrivial-auto-var-init=pattern",
-    ],
+    "check": _CHECK,
+    "signed": [*_CHECK, "-fsigned-char"],
+    "unsigned": [*_CHECK, "-funsigned-char"],
+    "calls": ["-O0", "-U_FORTIFY_SOURCE"],
     "plain": ["-O2", "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2"],
     "shim": ["-O1", "-fno-builtin", "-U_FORTIFY_SOURCE"],
 }
+# A file under test may have a main of its own, which its driver stands in for.
+_RENAME = "-Dmain=program_main"
 # Diagnostics beyond this many bytes help nobody.
 _MAX_TEXT = 4000
 # What the compiler may use up.  CPU time, so that a busy machine decides nothing.
@@ -112,13 +123,16 @@ def _flags_file(kind: str) -> Path:
 
 def flags(kind: str) -> tuple[str, ...]:
     """Return the flags of a kind: all, or those that this compiler is known to accept."""
+    if "+" in kind:
+        # the driver has a main of its own
+        return (*flags(kind.partition("+")[0]), _RENAME)
     try:
         return tuple(_flags_file(kind).read_text(encoding="ascii").split())
     except FileNotFoundError:
         return _wanted(kind)
 
 
-def _accepted(kind: str) -> tuple[str, ...]:
+def _accept_flags(kind: str) -> None:
     """Try the flags of a kind on an empty program, and remember those that are accepted.
 
     Raises:
@@ -135,7 +149,6 @@ def _accepted(kind: str) -> tuple[str, ...]:
             if said:
                 raise Broken(f"the compiler fails on an empty program too: {said.strip()[-200:]}")
     _write(_flags_file(kind), " ".join(kept).encode("ascii"))
-    return tuple(kept)
 
 
 def _refusal(flags: list[str]) -> str:
@@ -197,6 +210,16 @@ def sources(lab: Lab, program: str) -> dict[str, bytes]:
     return found
 
 
+def unit_sources(lab: Lab, unit: str) -> dict[str, bytes]:
+    """Return one file of the student's, what it includes, and its given driver.
+
+    Raises:
+        intake.Refused: a file is missing or not what it should be.
+    """
+    driver = lab.folder / "drivers" / f"{unit}.c"
+    return {**sources(lab, unit), "unit_driver.c": driver.read_bytes()}
+
+
 def build(lab: Lab, program: str, kind: str = "check") -> Built:
     """Compile a program, or return what was compiled from the same content.
 
@@ -206,13 +229,15 @@ def build(lab: Lab, program: str, kind: str = "check") -> Built:
     Args:
         lab: the lab with its sources.
         program: the name of a program, without ``.c``.
-        kind: check, plain or shim.
+        kind: check, plain, shim, signed, unsigned or calls; with ``+x`` it is
+            not the program, but ``x.c`` with its driver.
 
     Raises:
         Broken: the compiler is broken or was killed; nobody's program is to blame.
     """
+    base, _, unit = kind.partition("+")
     try:
-        files = sources(lab, program)
+        files = unit_sources(lab, unit) if unit else sources(lab, program)
     except intake.Refused as refused:
         return Built(program, kind, None, str(refused))
     wanted = flags(kind)
@@ -222,8 +247,9 @@ def build(lab: Lab, program: str, kind: str = "check") -> Built:
     except _FlagsRefused:
         minds = True
     if minds:
-        known = _flags_file(kind).exists()
-        built = _build(program, kind, files, flags(kind) if known else _accepted(kind))
+        if not _flags_file(base).exists():
+            _accept_flags(base)
+        built = _build(program, kind, files, flags(kind))
     return built
 
 
@@ -280,7 +306,7 @@ def _compile(files, flags, binary: Path, said: Path) -> None:
         text = _words(_call(command, where).replace(f"{where}/".encode(), b""))
         if (where / "program.out").exists():
             (where / "program.out").rename(binary)
-        elif _refusal(list(flags)):
+        elif _refusal([flag for flag in flags if flag != _RENAME]):
             raise _FlagsRefused(
                 f"the compiler fails on an empty program too: {text.strip()[-200:]}"
             )

@@ -24,6 +24,7 @@ from .labs import ROOT, Lab
 from .process import unobservable
 from .program import Program
 from .stage import Stage, scratch
+from .units import unfit
 
 # Every check needs these: without them nothing can be seen at all.
 ALWAYS = ("sockdiag", "blocked")
@@ -314,6 +315,9 @@ class Runner(Collector):
                 built = build.Built(**answer)
                 verdict = {"outcome": "blocked", "why": "there is no program to run"}
             unit.built[program, kind] = built
+            if "+" in kind:
+                self._unit_built(unit, built, verdict if "broken" in answer else None)
+                return
             row = next(one for one in unit.entry["programs"] if one["name"] == program)
             row["build"] = {"ok": built.ok, "text": built.text}
             row["begun"] = not _same(unit.lab.source / f"{program}.c", unit.pristine)
@@ -323,6 +327,21 @@ class Runner(Collector):
             self._finish(unit)
 
         return workers.Task(f"build {program}", work, done)
+
+    def _unit_built(self, unit: Unit, built: build.Built, verdict: dict | None) -> None:
+        """Fail the checks of a file that does not go with its driver, and no others."""
+        row = next(one for one in unit.entry["programs"] if one["name"] == built.program)
+        if row["build"] == {"ok": False, "text": ""}:
+            # nothing is known of the program itself, and nothing against it
+            row["build"] = {"ok": True, "text": built.text if built.ok else ""}
+        if verdict is None and not built.ok:
+            verdict = unfit(built.kind, built.text)
+        for found, _item in self._checks(unit) if verdict else ():
+            record = unit.records[found.program, found.name]
+            if (found.program, found.build) == (built.program, built.kind):
+                if record["outcome"] == "not run":
+                    record.update(verdict)
+        self._finish(unit)
 
     def _check_task(self, unit: Unit, found: marker.Check, item) -> workers.Task:
         key = (found.program, found.name)
@@ -387,7 +406,12 @@ def _compile_native(name: str, *flags: str) -> str:
 
 
 def _same(path: Path, pristine: dict[str, str]) -> bool:
-    """Whether a source is the skeleton still."""
+    """Whether a source is the skeleton still, with holes to fill in.
+
+    A skeleton without any is a program with a mistake to find: that is begun.
+    """
+    if "ENOSYS" not in pristine.get(path.name, "ENOSYS"):
+        return False
     try:
         return intake.take(path.parent, path.name) == pristine.get(path.name, "").encode()
     except intake.Refused:

@@ -1,8 +1,9 @@
 """Proving the checks: wrong programs are caught, correct ones pass.
 
 A wrong program is ``solutions/NN-name/mutants/<mistake>.patch``: a unified diff
-against the reference, headed by ``Caught-by:`` (the check) and ``Says:`` (words
-that the student must then read).  A correct program in another style is a
+against the reference, headed by ``Caught-by:`` (the check; ``program/check`` if
+the patch is of a file that several programs share) and ``Says:`` (words that the
+student must then read).  A correct program in another style is a
 folder ``variants/<style>/`` with the files that differ; ``textbook/`` is right
 for a polite client only.
 """
@@ -27,6 +28,8 @@ class Mutant:
     path: Path
     caught_by: str
     says: str
+    # of a file that is no program of its own: the program whose check that is
+    owner: str = ""
 
     @property
     def label(self) -> str:
@@ -36,6 +39,8 @@ class Mutant:
     @property
     def program(self) -> str:
         """The program that the patch makes wrong."""
+        if self.owner:
+            return self.owner
         match = re.search(r"^\+\+\+ (?:b/)?(?:.*/)?([a-z0-9_]+)\.c", self._text(), re.M)
         if match is None:
             raise Broken(f"{self.path.name}: no '+++ b/program.c' line")
@@ -57,7 +62,8 @@ def mutants(lab: Lab) -> list[Mutant]:
         heads = dict(re.findall(r"^(Caught-by|Says):\s*(.+?)\s*$", text, re.M))
         if set(heads) != {"Caught-by", "Says"}:
             raise Broken(f"{path.name}: it needs the lines 'Caught-by: test_x' and 'Says: words'")
-        found.append(Mutant(lab, path, heads["Caught-by"], heads["Says"]))
+        owner, _, name = heads["Caught-by"].rpartition("/")
+        found.append(Mutant(lab, path, name, heads["Says"], owner))
     return found
 
 

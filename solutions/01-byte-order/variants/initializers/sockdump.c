@@ -1,0 +1,137 @@
+/* sockdump.c - the structure that bind and connect want, byte by byte. */
+/*
+ * usage: sockdump ADDR PORT
+ *
+ * ADDR is an IPv4 or an IPv6 address; PORT is a number.
+ */
+#define _POSIX_C_SOURCE 200809L
+#define _DEFAULT_SOURCE
+#include <sys/socket.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static _Noreturn void
+usage(void)
+{
+	fprintf(stderr, "usage: sockdump ADDR PORT\n");
+	exit(2);
+}
+
+/* Say that WHAT has failed with the error E, and exit. */
+static _Noreturn void
+fail(int e, const char *what)
+{
+	fprintf(stderr, "sockdump: %s: %s\n", what, strerror(e));
+	exit(1);
+}
+
+/* Say that ADDR is no address, and exit. */
+static _Noreturn void
+no_address(const char *addr)
+{
+	fprintf(stderr, "sockdump: not an address: %s\n", addr);
+	exit(1);
+}
+
+/* The port that S says; anything but a number up to 65535 is a usage error. */
+static in_port_t
+to_port(const char *s)
+{
+	unsigned long n = strtoul(s, NULL, 10);
+
+	if (*s == '\0' || s[strspn(s, "0123456789")] != '\0' || n > 65535)
+		usage();
+	return (in_port_t)n;
+}
+
+/*
+ * Print the LEN bytes at SA.  Those of the family are shown as ff ff, because
+ * their order, and the number itself, is the host's own affair.
+ */
+static void
+print_bytes(const void *sa, size_t len)
+{
+	const unsigned char *p = sa;
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		unsigned byte = i < sizeof(sa_family_t) ? 0xff : p[i];
+
+		if (printf("%02x%c", byte, i + 1 < len ? ' ' : '\n') < 0)
+			fail(errno, "write");
+	}
+}
+
+/* Print the last line. */
+static void
+print_decoded(const char *family, unsigned port, const char *addr)
+{
+	if (printf("family %s port %u addr %s\n", family, port, addr) < 0 ||
+	    fflush(stdout) == EOF)
+		fail(errno, "write");
+}
+
+/*
+ * Make *SA the address that ADDR and PORT say: a struct sockaddr_in if ADDR is
+ * an IPv4 address, a struct sockaddr_in6 if it is one of IPv6.  Every byte that
+ * nothing is said about is 0.  Return how long it is.  If ADDR is neither, say
+ * so by no_address.
+ */
+static socklen_t
+make_address(struct sockaddr_storage *sa, const char *addr, in_port_t port)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET,
+	    .sin_port = htons(port)};
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
+
+	if (strchr(addr, ':') == NULL) {
+		if (inet_pton(AF_INET, addr, &in.sin_addr) != 1)
+			no_address(addr);
+		memcpy(sa, &in, sizeof(in));
+		return sizeof(in);
+	}
+	in6.sin6_port = htons(port);
+	if (inet_pton(AF_INET6, addr, in6.sin6_addr.s6_addr) != 1)
+		no_address(addr);
+	memcpy(sa, &in6, sizeof(in6));
+	return sizeof(in6);
+}
+
+/*
+ * Print, by print_decoded, family, port and address that *SA says.  They come
+ * from nowhere but *SA.
+ */
+static void
+decode_address(const struct sockaddr_storage *sa)
+{
+	char host[NI_MAXHOST], serv[NI_MAXSERV];
+	int inet = sa->ss_family == AF_INET;
+	socklen_t len =
+	    inet ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+
+	if (getnameinfo((const struct sockaddr *)sa, len, host, sizeof(host),
+		serv, sizeof(serv), NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+		fail(EINVAL, "getnameinfo");
+	print_decoded(inet ? "inet" : "inet6", (unsigned)atoi(serv), host);
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct sockaddr_storage sa;
+	socklen_t len;
+
+	if (argc != 3)
+		usage();
+	len = make_address(&sa, argv[1], to_port(argv[2]));
+	print_bytes(&sa, len);
+	decode_address(&sa);
+	return 0;
+}
