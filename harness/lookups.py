@@ -22,7 +22,9 @@ NOT_ZEROED = (
     "for what is set, and a local variable is not zero by itself"
 )
 
-# Nobody has these addresses: RFC 5737, RFC 3849.
+# Addresses for documents, RFC 5737 and RFC 3849.  No packet is ever sent there;
+# but a network that is shared may have such addresses itself, and then decides
+# in which order a list of them comes: see ``near``.
 _FAR = ("192.0.2.", "198.51.100.", "203.0.113.")
 _FAR6 = "2001:db8::"
 
@@ -34,7 +36,7 @@ def word(stage) -> str:
 
 
 def far(stage, count: int = 1) -> list[str]:
-    """Return IPv4 addresses that nobody has, in no order, the first not the least."""
+    """Return IPv4 addresses of nobody, in no order, the first not the least."""
     numbers = stage.random.sample(range(1, 255), count)
     found = [stage.random.choice(_FAR) + str(number) for number in numbers]
     if count > 1 and found[0] == min(found, key=socket.inet_aton):
@@ -43,7 +45,7 @@ def far(stage, count: int = 1) -> list[str]:
 
 
 def far6(stage, count: int = 1) -> list[str]:
-    """Return IPv6 addresses that nobody has, in no order, the first not the least."""
+    """Return IPv6 addresses of nobody, in no order, the first not the least."""
     numbers = stage.random.sample(range(0x1111, 0xFFFF), count)
     if count > 1 and numbers[0] == min(numbers):
         numbers.reverse()
