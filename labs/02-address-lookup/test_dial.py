@@ -6,7 +6,7 @@ import socket
 from harness import Failure, check, diagnosis, fail, require
 from harness.etc import Etc
 from harness.failure import Broken
-from harness.lookups import fails, message, near, word
+from harness.lookups import LEAKS, NOT_ZEROED, fails, message, near, word
 from harness.peers import Door, Peer
 from harness.waiting import until
 
@@ -14,6 +14,7 @@ EACH_ONCE = (
     "each address of the list is tried once, in its order: without ai_socktype = SOCK_STREAM the "
     "list has entries for other types, too"
 )
+OPEN = "the socket of each attempt that failed stays open: close it before the next"
 
 
 def refused(address, port):
@@ -43,18 +44,24 @@ def tries(process, dead, port, why):
     got = process.stderr
     process.stage.tape.add("look", "at stderr", diagnosis.show(got, 200))
     if b"Too many open files" in got:
-        why = "the socket of each attempt that failed stays open: close it before the next"
+        why = OPEN
     if b"Transport endpoint is already" in got or b"Software caused" in got:
         why = "a socket that could not be connected is of no more use: make one for each address"
     expected = f"{diagnosis.show(due, 200)} on stderr"
     require(got == due, expected, diagnosis.show(got, 200), process.why_it_ended() or why)
 
 
-def met(door, why=""):
+def met(process, door, why=""):
     """Return the program's connection; a failure gets ``why``."""
     try:
         return door.accept()
     except Failure as failure:
+        if process.stderr:
+            failure.got += f", with {diagnosis.show(process.stderr, 200)} on stderr"
+        if b"EAI_BADFLAGS" in process.stderr:
+            failure.why = NOT_ZEROED
+        elif b"Too many open files" in process.stderr:
+            failure.why = OPEN
         failure.why = failure.why or why
         raise
 
@@ -74,7 +81,7 @@ def test_connects(program):
     target = program.stage.address, program.stage.port()
     door = Door(program.stage, target, decoy=True)
     process = program.start(target[0], str(target[1]))
-    connected(process, met(door), target)
+    connected(process, met(process, door), target)
     require(not process.stderr, "nothing on stderr", diagnosis.show(process.stderr))
 
 
@@ -97,7 +104,7 @@ def test_names(program):
     etc = Etc(program.stage, {**files, "protocols": "tcp 6 TCP\n"})
     door = Door(program.stage, target)
     process = etc.start(program, host, service)
-    connected(process, met(door), target)
+    connected(process, met(process, door), target)
 
 
 @check(
@@ -145,7 +152,7 @@ def test_dead_first(program):
     later = Door(program.stage, (addresses[4], port))
     process = etc.start(program, host, str(port))
     why = "the first address is dead, and the list goes on: try the next entry"
-    connected(process, met(door, why), (addresses[3], port))
+    connected(process, met(process, door, why), (addresses[3], port))
     tries(process, addresses[:3], port, EACH_ONCE)
     more = select.select([later.sock], [], [], 0)[0]
     why = "one connection is enough: leave the loop when connect has succeeded"
@@ -218,7 +225,7 @@ def test_ipv6(program):
     door = Door(stage, (four, port))
     process = etc.start(program, host, str(port))
     why = "nobody listens at ::1: the next entry is IPv4, and its socket has another family"
-    connected(process, met(door, why), (four, port))
+    connected(process, met(process, door, why), (four, port))
     tries(process, ["::1"], port, why)
 
 
@@ -241,8 +248,8 @@ def test_few_descriptors(program):
     Door(program.stage, (addresses[0], port), listen=False)
     door = Door(program.stage, (addresses[-1], port))
     process = etc.start(program, host, str(port), limits={"nofile": 16})
-    why = "the socket of each attempt that failed stays open: close it before the next"
-    connected(process, met(door, why), (addresses[-1], port))
+    why = OPEN
+    connected(process, met(process, door, why), (addresses[-1], port))
     tries(process, addresses[:-1], port, why)
 
 
@@ -262,9 +269,9 @@ def test_no_leak(program):
     target = program.stage.address, program.stage.port()
     door = Door(program.stage, target, listen=False)
     for status in (1, 0):
-        process = program.start(target[0], str(target[1]), leaks=True)
+        process = program.start(target[0], str(target[1]), **LEAKS)
         if status == 0:
-            met(door)
+            met(process, door)
         process.wait_end()
         known = process.why_it_ended()
         if process.end_status.number != status:

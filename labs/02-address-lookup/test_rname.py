@@ -2,7 +2,7 @@
 
 from harness import check, dns, fail
 from harness.etc import Etc
-from harness.lookups import fails, far, far6, gives, message, refuses, word
+from harness.lookups import LEAKS, fails, far, far6, gives, message, refuses, word
 
 PROTOCOLS = "tcp 6 TCP\nudp 17 UDP\n"
 FAMILY = (
@@ -32,7 +32,9 @@ def test_numbers(program):
     """with -n and -N gives numbers back, IPv4 and IPv6"""
     for address in (*far(program.stage), *far6(program.stage)):
         port = program.stage.port()
-        says(program.run("-n", "-N", address, str(port)), f"{address} {port}")
+        six = "ADDR may be an IPv6 address, too: inet_pton with AF_INET6, a struct sockaddr_in6"
+        why = six if ":" in address else ""
+        says(program.run("-n", "-N", address, str(port)), f"{address} {port}", why)
     program.stage.tape.add("try", "what is no address")
     for wrong in ("1.2.3.999", "1.2.3", word(program.stage)):
         why = "ADDR is an address, not a name: inet_pton returns 1 for it, and 0 for all else"
@@ -61,7 +63,8 @@ def test_names(program):
         "protocols": PROTOCOLS,
     }
     etc = Etc(program.stage, files)
-    says(etc.run(program, address, str(port)), f"{host} {service}")
+    why = "without flags, getnameinfo looks both names up: the official one, which comes first"
+    says(etc.run(program, address, str(port)), f"{host} {service}", why)
     says(etc.run(program, other, str(port)), f"{alias}.test {service}")
 
 
@@ -207,6 +210,6 @@ def test_dns(program):
 def test_no_leak(program):
     """leaks no memory"""
     for address in (*far(program.stage), *far6(program.stage)):
-        process = program.run("-n", "-N", address, "80", leaks=True)
+        process = program.run("-n", "-N", address, "80", **LEAKS)
         if process.end_status.number != 0:
             fail("no memory leak", process.how_it_ended(), process.why_it_ended())
