@@ -36,8 +36,8 @@ def test_numbers(program):
         why = six if ":" in address else ""
         says(program.run("-n", "-N", address, str(port)), f"{address} {port}", why)
     program.stage.tape.add("try", "what is no address")
-    for wrong in ("1.2.3.999", "1.2.3", word(program.stage)):
-        why = "ADDR is an address, not a name: inet_pton returns 1 for it, and 0 for all else"
+    for wrong in ("1.2.3.999", "2001:db8::1::2", word(program.stage)):
+        why = "ADDR is an address, not a name: inet_pton returns 1 for one, and 0 for all else"
         refuses(program.run("-n", "-N", wrong, "80"), why)
 
 
