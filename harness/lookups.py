@@ -48,7 +48,7 @@ def word(stage) -> str:
 
 
 def far(stage, count: int = 1) -> list[str]:
-    """Return IPv4 addresses of nobody, in no order, the first not the least."""
+    """Return IPv4 addresses of nobody, in no order; the first is not the least."""
     numbers = stage.random.sample(range(1, 255), count)
     found = [stage.random.choice(_FAR) + str(number) for number in numbers]
     if count > 1 and found[0] == min(found, key=socket.inet_aton):
@@ -67,9 +67,9 @@ def far6(stage, count: int = 1) -> list[str]:
 def near(stage, count: int = 1) -> list[str]:
     """Return IPv4 addresses of this machine that no program uses.
 
-    The first is not the least.  All of them have the same number of leading bits in common with the address
-    that the kernel takes for its own end; so rule 9 of RFC 6724 leaves a list
-    of them in its order.
+    The first is not the least.  All of them have the same number of leading
+    bits in common with the address that the kernel takes for its own end; so
+    rule 9 of RFC 6724 leaves a list of them in its order.
     """
     found = [
         f"127.{stage.random.randrange(128, 255)}.{stage.random.randrange(256)}.{number}"
@@ -109,11 +109,12 @@ def gives(process, expected: bytes, why: str = "", order: bool = True) -> None:
         raise Failure(f"{diagnosis.show(expected, 200)} and exit status 0", got, known or why)
     got = process.stdout
     process.stage.tape.add("look", "at stdout", diagnosis.show(got, 200))
-    same = got == expected or (not order and sorted(got.split(b"\n")) == sorted(expected.split(b"\n")))
+    unordered = sorted(got.split(b"\n")) == sorted(expected.split(b"\n"))
+    same = got == expected or (unordered and not order)
     found = why or diagnosis.difference(expected, got)
     require(same, f"{diagnosis.show(expected, 200)} on stdout", diagnosis.show(got, 200), found)
-    quiet = diagnosis.show(process.stderr, 200)
-    require(not process.stderr, "nothing on stderr", quiet, "nothing has failed, so nothing is said")
+    said = diagnosis.show(process.stderr, 200)
+    require(not process.stderr, "nothing on stderr", said, "nothing has failed: nothing is said")
 
 
 def fails(process, expected: bytes, why: str = "") -> None:
@@ -133,7 +134,8 @@ def fails(process, expected: bytes, why: str = "") -> None:
             end += f", with {diagnosis.show(process.stdout, 100)} on stdout"
         text = f"{diagnosis.show(got, 200)}; it {end}"
         raise Failure(f"{wanted} on stderr", text, known or why)
-    require(end == "exited with status 1", "exit status 1", end, "a failure ends with exit status 1")
+    why = "a failure ends with exit status 1"
+    require(end == "exited with status 1", "exit status 1", end, why)
     got = diagnosis.show(process.stdout)
     require(not process.stdout, "nothing on stdout", got, "a failure prints nothing on stdout")
 
