@@ -24,13 +24,13 @@ usage(void)
 	exit(2);
 }
 
-/* The number S, which must be one, in decimal, from 0 to MAX; or usage. */
+/* The number S, which must be one, in decimal, from MIN to MAX; or usage. */
 static int
-number(const char *s, int max)
+number(const char *s, int min, int max)
 {
 	long n = s[strspn(s, "0123456789")] == '\0' ? strtol(s, NULL, 10) : -1;
 
-	if (*s == '\0' || n < 0 || n > max)
+	if (*s == '\0' || n < min || n > max)
 		usage();
 	return (int)n;
 }
@@ -89,7 +89,7 @@ main(int argc, char *argv[])
 		if (opt == '?')
 			usage();
 		else if (opt == 'b')
-			size = (socklen_t)number(optarg, sizeof(host));
+			size = (socklen_t)number(optarg, 1, sizeof(host));
 		else if (strchr(letters, opt) == NULL)
 			letters[strlen(letters)] = (char)opt;
 	}
@@ -97,7 +97,8 @@ main(int argc, char *argv[])
 	argv += optind;
 	if (argc != 2)
 		usage();
-	len = make_address(argv[0], (in_port_t)number(argv[1], 65535), &name);
+	len =
+	    make_address(argv[0], (in_port_t)number(argv[1], 0, 65535), &name);
 	if (len == 0)
 		usage();
 	code = look_up(&name, len, host, size, service, letters);

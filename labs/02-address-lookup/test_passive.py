@@ -52,7 +52,8 @@ def serves(process, expected, why="", complaint=b""):
     said = diagnosis.show(process.stderr, 200)
     more = f"; on stderr {said}" if process.stderr else ""
     if process.end_status:
-        fail(f"a program that listens at {where}", f"it {process.how_it_ended()}{more}", known or why)
+        got = f"it {process.how_it_ended()}{more}"
+        fail(f"a program that listens at {where}", got, known or why)
     swap = [(address, diagnosis.swapped(port)) for address, port in sorted(expected)]
     if mine == swap and mine != sorted(expected):
         why = "the port has its bytes swapped: the address of the entry is ready for bind"

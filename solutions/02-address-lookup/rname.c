@@ -136,7 +136,8 @@ main(int argc, char *argv[])
 	argv += optind;
 	if (argc != 2)
 		usage();
-	len = make_address(argv[0], (in_port_t)number(argv[1], 0, 65535), &name);
+	len =
+	    make_address(argv[0], (in_port_t)number(argv[1], 0, 65535), &name);
 	if (len == 0)
 		usage();
 	code = look_up(&name, len, host, size, service, letters);
