@@ -50,9 +50,15 @@ class NameServer:
             raise Broken(f"no name server at port {self.port}: {error}") from error
         stage.closers.append(self.sock.close)
 
-    def resolv_conf(self) -> str:
-        """Return the resolv.conf of a program that shall ask this server."""
-        return f"nameserver {self.stage.address}\noptions timeout:5 attempts:1\n"
+    def resolv_conf(self, attempts: int = 5) -> str:
+        """Return the resolv.conf of a program that shall ask this server.
+
+        Args:
+            attempts: how often it asks, if there is no answer within 5 seconds.
+                A waiting loop takes that for a timer, and answers long before;
+                only a machine that stands still makes a second attempt.
+        """
+        return f"nameserver {self.stage.address}\noptions timeout:5 attempts:{attempts}\n"
 
     def wait_end(self, process):
         """Answer a program's questions until it ends; return how it ended."""

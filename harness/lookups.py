@@ -34,6 +34,15 @@ NO_LIST = (
     "and nothing to give back"
 )
 
+FREE_ALL = (
+    "; the list of getaddrinfo is given back whole and once: freeaddrinfo with the pointer that "
+    "getaddrinfo has written, which leads to the first entry"
+)
+STATIC = (
+    "what the function returns leads to memory of the C library, and the next call may overwrite "
+    "it: print an entry, or copy it, before you ask for the next"
+)
+
 # Addresses for documents, RFC 5737 and RFC 3849.  No packet is ever sent there;
 # but a network that is shared may have such addresses itself, and then decides
 # in which order a list of them comes: see ``near``.
@@ -156,6 +165,16 @@ def _wrong_words(expected: bytes, got: bytes) -> str:
         if text != expected.strip().rpartition(b": ")[2]:
             return NOT_ERRNO
     return ""
+
+
+def frees(process, status: int) -> None:
+    """Require that a program, started with LEAKS, has ended as is due, without a leak."""
+    why = process.why_it_ended()
+    if b"getaddrinfo" in process.stderr and why:
+        why += FREE_ALL
+    end = process.end_status
+    if (end.kind, end.number) != ("exit", status):
+        raise Failure(f"exit status {status}, no memory leak", process.how_it_ended(), why)
 
 
 def refuses(process, why: str) -> None:

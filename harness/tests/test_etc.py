@@ -126,7 +126,7 @@ def test_silence_takes_no_time(etc_world):
 
     def work(stage, program, make):
         server = dns.NameServer(stage, {"silent.test": dns.SILENCE})
-        etc = make({"nsswitch.conf": WITH_DNS, "resolv.conf": server.resolv_conf()}, server.port)
+        etc = make({"nsswitch.conf": WITH_DNS, "resolv.conf": server.resolv_conf(1)}, server.port)
         began = time.monotonic()
         process = etc.start(program("asks"), "-4", "silent.test", "80", watch=POLL)
         process.breakpoints.on(POLL, lambda held: held.cut() if held.pause() else None)
