@@ -2,10 +2,22 @@
 
 from harness import check
 from harness.etc import Etc
-from harness.lookups import fails, far, gives, word
+from harness.lookups import STATIC, fails, far, gives, word
 
 PROTOCOLS = "tcp 6 TCP\nudp 17 UDP\n"
 WALK = "a scan goes on until getXent returns a null pointer, and each call gives the next entry"
+
+
+def scans(process, expected):
+    """Require what a scan prints, one line for each entry."""
+    lines = process.stdout.splitlines()
+    twice = len(set(lines)) < len(lines) and len(set(expected.splitlines())) == len(lines)
+    known = ""
+    if len(lines) < expected.count("\n"):
+        known = WALK
+    elif twice:
+        known = STATIC
+    gives(process, expected.encode(), known)
 
 
 def services(stage):
@@ -41,8 +53,7 @@ def test_scan(program):
     """prints every service with its port, protocol and aliases; also none at all"""
     file, scan = service_files(services(program.stage))
     etc = Etc(program.stage, {"services": f"# made up\n\n{file}", "protocols": PROTOCOLS})
-    process = etc.run(program, "servs")
-    gives(process, scan.encode(), WALK if process.stdout.count(b"\n") < 3 else "")
+    scans(etc.run(program, "servs"), scan)
     etc.write("services", "# nothing\n")
     gives(etc.run(program, "servs"), b"", WALK)
 
@@ -96,7 +107,7 @@ def test_protocols(program):
     rows = [(word(stage), number, word(stage).upper()) for number in numbers]
     text = "".join(f"{name} {number} {alias}\n" for name, number, alias in rows)
     etc = Etc(stage, {"protocols": text})
-    gives(etc.run(program, "protos"), text.encode(), WALK)
+    scans(etc.run(program, "protos"), text)
     last = text.splitlines()[1].encode() + b"\n"
     for asked in map(str, rows[1]):
         gives(etc.run(program, "proto", asked), last, "what begins with a digit is a number")
@@ -154,7 +165,7 @@ def test_hosts(program):
     for line in text.splitlines():
         address, name, alias = line.split()
         due += f"{name} {address} {alias}\n"
-    gives(etc.run(program, "hosts"), due.encode(), WALK)
+    scans(etc.run(program, "hosts"), due)
 
 
 @check(
