@@ -18,8 +18,8 @@ NOT_ERRNO = (
     "it; gai_strerror(code) does"
 )
 NOT_ZEROED = (
-    "EAI_BADFLAGS says that ai_flags holds rubbish: a struct addrinfo for hints must be zero but "
-    "for what is set, and a local variable is not zero by itself"
+    "EAI_BADFLAGS and EAI_SOCKTYPE say that the hints hold rubbish: all of a struct addrinfo must "
+    "be zero but for what is set, and a local variable is not zero by itself"
 )
 
 # How to start a program that shall give back all its memory: a pointer that was
@@ -29,6 +29,14 @@ LEAKS = {
     "env": {"LSAN_OPTIONS": "exitcode=99:use_stacks=0:use_registers=0"},
 }
 
+CODE_LOST = (
+    "the code that getaddrinfo or getnameinfo has returned got lost on the way: return that number "
+    "itself, not errno and not -1"
+)
+SILENT = (
+    "nothing is printed, and no error is told: has the look-up failed (hints that are not zeroed "
+    "give EAI_BADFLAGS), and was what it returned lost, or taken for success?"
+)
 NO_LIST = (
     "; here the look-up has failed, with a code that is not 0 (and not -1): there is no list then, "
     "and nothing to give back"
@@ -110,8 +118,10 @@ def gives(process, expected: bytes, why: str = "", order: bool = True) -> None:
         order: False allows the lines to come in any order.
     """
     known = process.why_it_ended() if process.end_status.number != 2 else ""
-    if b"EAI_BADFLAGS" in process.stderr:
+    if b"EAI_BADFLAGS" in process.stderr or b"EAI_SOCKTYPE" in process.stderr:
         known = NOT_ZEROED
+    elif b"EAI_?" in process.stderr or b": EAI_SYSTEM: Success" in process.stderr:
+        known = CODE_LOST
     end = str(process.end_status)
     if end != "exited with status 0":
         got = f"{end}, with {diagnosis.show(process.stderr, 200)} on stderr"
@@ -121,6 +131,8 @@ def gives(process, expected: bytes, why: str = "", order: bool = True) -> None:
     unordered = sorted(got.split(b"\n")) == sorted(expected.split(b"\n"))
     same = got == expected or (unordered and not order)
     found = why or diagnosis.difference(expected, got)
+    if not got and not process.stderr:
+        found = SILENT
     require(same, f"{diagnosis.show(expected, 200)} on stdout", diagnosis.show(got, 200), found)
     said = diagnosis.show(process.stderr, 200)
     require(not process.stderr, "nothing on stderr", said, "nothing has failed: nothing is said")
