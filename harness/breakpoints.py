@@ -57,6 +57,19 @@ class Held:
         self._done()
         self._owner.listener.answer(self._note, value)
 
+    def give(self, fd: int, flags: int = 0) -> bool:
+        """Let the call return a duplicate of a descriptor of ours instead.
+
+        Args:
+            fd: the descriptor, which stays ours.
+            flags: O_CLOEXEC, or nothing.
+
+        Returns:
+            Whether the thread was still there to take it.
+        """
+        self._done()
+        return self._owner.listener.give(self._note, fd, flags)
+
     def interrupt(self) -> bool:
         """Let a signal that has come meanwhile act just before the call.
 

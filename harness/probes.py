@@ -6,6 +6,7 @@ What it finds never depends on the student's program.
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import build
-from .kernel import netns, notify, pidfd, prctl, proc, sockdiag, syscalls
+from .kernel import mounts, netns, notify, pidfd, prctl, proc, sockdiag, syscalls
 
 
 @dataclass(frozen=True)
@@ -195,13 +196,86 @@ def _try_privileged_ports() -> None:
         raise OSError("every port may be bound")
 
 
+@_probe(
+    "databases",
+    "a made-up /etc can neither be mounted nor handed over (seccomp user notification)",
+    "allow unprivileged user namespaces, or run on Linux 5.14 or newer, outside of that sandbox",
+)
+def _try_databases() -> None:
+    if not failing("netns"):
+        netns.enter()
+        try:
+            mounts.enter()
+            mounts.cover("/etc", "/usr")
+            return
+        except OSError:
+            pass
+    _give_a_file()
+
+
+def _give_a_file() -> None:
+    """Hand a file over to a program that opens another one.
+
+    Raises:
+        OSError: it did not get ours.
+    """
+    from .program import _receive_listener
+
+    file = os.memfd_create("probe")
+    os.write(file, b"made up")
+    os.lseek(file, 0, os.SEEK_SET)
+    ours, theirs = socket.socketpair()
+    number = ",".join(map(str, syscalls.numbers({"open", "openat"})))
+    command = [str(build.native("launch")), "-c", str(theirs.fileno()), "-n", number, "--"]
+    launcher = subprocess.Popen(
+        [*command, "/bin/cat", "/etc/made-up"],
+        pass_fds=[theirs.fileno()],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    theirs.close()
+    listener = notify.Listener(_receive_listener(ours))
+    poller = select.poll()
+    poller.register(listener.fd, select.POLLIN)
+    poller.register(launcher.stdout, select.POLLIN)
+    said = b""
+    while not said and (ready := dict(poller.poll(20_000))):
+        note = listener.receive()
+        if note is not None:
+            path = proc.peek(note.tid, note.args[note.call == "openat"], 14)
+            if path.startswith(b"/etc/made-up"):
+                listener.give(note, file)
+            else:
+                listener.let_go(note)
+        if launcher.stdout.fileno() in ready:
+            said = launcher.stdout.read1(100)
+            break
+    ours.close()
+    launcher.wait()
+    if said != b"made up":
+        raise OSError("a program did not get the file that was handed over")
+
+
+@_probe(
+    "ipv6",
+    "there is no IPv6 here",
+    "load the module ipv6, or start the kernel without ipv6.disable=1",
+)
+def _try_ipv6() -> None:
+    with socket.socket(socket.AF_INET6) as sock:
+        sock.bind(("::1", 0))
+        sock.listen()
+        with socket.socket(socket.AF_INET6) as client:
+            client.connect(sock.getsockname())
+
+
 _found: dict[str, str] = {}
 
 
 def _try(name: str) -> str:
     """Run a probe in this process; return why it failed, or nothing."""
     try:
-        if name == "privileged_ports" and not failing("netns"):
+        if name in ("privileged_ports", "ipv6") and not failing("netns"):
             netns.enter()
         PROBES[name].run()
     except Exception as error:

@@ -2,12 +2,13 @@
  *
  * usage: refuse WHAT[,WHAT]... CMD [ARG]...
  *
- * WHAT is unshare, clone (its namespace flags only), ptrace or pidfd_getfd.
- * Each is answered with EPERM, as a container's filter would; clone3, whose
+ * WHAT is unshare, clone (its namespace flags only), ptrace, pidfd_getfd, or
+ * ipv6 (sockets of that family; EAFNOSUPPORT, as without the module).  Each is answered with EPERM, as a container's filter would; clone3, whose
  * flags a filter can't see, with ENOSYS, so that the C library uses clone.
  */
 #define _GNU_SOURCE
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
 #include <linux/audit.h>
@@ -69,6 +70,12 @@ refuse_word(const char *word)
 		add(LOAD(args[0]));
 		add(HAS(NAMESPACES, 0, 1));
 		add(RETURN(SECCOMP_RET_ERRNO | EPERM));
+	} else if (strcmp(word, "ipv6") == 0) {
+		add(LOAD(nr));
+		add(IS(SYS_socket, 0, 3));
+		add(LOAD(args[0]));
+		add(IS(AF_INET6, 0, 1));
+		add(RETURN(SECCOMP_RET_ERRNO | EAFNOSUPPORT));
 	} else {
 		return -1;
 	}

@@ -1,0 +1,50 @@
+"""Folders of one's own in place of the system's: unshare(2), mount(2).
+
+What is covered here is covered for this process and those that it starts, for
+good; the rest of the machine sees nothing of it.
+"""
+
+import ctypes
+import os
+
+CLONE_NEWNS = 0x00020000
+
+_MS_BIND = 0x1000
+_MS_REC = 0x4000
+_MS_PRIVATE = 0x40000
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _check(result: int, what: str) -> None:
+    if result == -1:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+
+
+def enter() -> None:
+    """Move this single-threaded process into a mount namespace of its own.
+
+    It needs the privilege that ``netns.enter`` brings.
+
+    Raises:
+        OSError: the machine refuses; which call is in the message.
+    """
+    _check(_libc.unshare(CLONE_NEWNS), "unshare")
+    done = _libc.mount(b"none", b"/", None, ctypes.c_ulong(_MS_REC | _MS_PRIVATE), None)
+    _check(done, "mount")
+
+
+def cover(where: str, folder: str) -> None:
+    """Mount a folder over another one; call ``enter`` first.
+
+    Args:
+        where: the absolute path of what shall be hidden.
+        folder: what is to be seen there instead.
+
+    Raises:
+        OSError: the machine refuses.
+    """
+    source, target = os.fsencode(folder), os.fsencode(where)
+    done = _libc.mount(source, target, None, ctypes.c_ulong(_MS_BIND), None)
+    _check(done, f"mount {where}")

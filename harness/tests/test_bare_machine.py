@@ -1,0 +1,65 @@
+"""Address lookup on a machine without IPv6, and on one with next to nothing in /etc."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness import labs
+
+# What a compiler and the loader need.
+KEPT = ("alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d")
+
+
+def _verdicts(prefix, target: Path, folder: str = "solutions") -> dict[str, str]:
+    env = {"PATH": os.environ["PATH"], "SRC": folder, "RESULT": str(target), "SEED": "same"}
+    command = [*map(str, prefix), sys.executable, "-m", "harness", "check", "02"]
+    done = subprocess.run(
+        command, cwd=labs.ROOT, env=env, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    document = json.loads(target.read_text(encoding="ascii"))
+    return {
+        f"{one['program']} {one['name']}": one["outcome"] + (one["why"] or "")
+        for one in document["labs"][0]["checks"]
+    }
+
+
+@pytest.fixture(scope="module")
+def refuse(native):
+    """The tool that refuses."""
+    return native(Path(__file__).parent / "refuse.c")
+
+
+@pytest.mark.parametrize("what", ["ipv6", "ipv6,unshare"])
+def test_without_ipv6(what, refuse, tmp_path):
+    """What needs IPv6 sockets is unavailable, with the reason; all the rest passes."""
+    found = _verdicts([refuse, what], tmp_path / "result.json")
+    lost = {name: outcome for name, outcome in found.items() if outcome != "passed"}
+    assert set(lost) == {"dial test_ipv6", "passive test_both_families"}
+    assert set(lost.values()) == {"unavailablethere is no IPv6 here"}
+
+
+@pytest.mark.parametrize("what", [None, "unshare"])
+def test_without_databases(what, refuse, tmp_path):
+    """No /etc/services, no hosts, no nsswitch.conf, no name server: everything passes."""
+    etc = tmp_path / "etc"
+    etc.mkdir()
+    for name in KEPT:
+        source = Path("/etc") / name
+        if source.is_dir():
+            shutil.copytree(source, etc / name, symlinks=True)
+        elif source.exists():
+            shutil.copy(source, etc / name)
+    within = ["unshare", "-m" if os.getuid() == 0 else "-Urm"]
+    script = 'mount --bind "$1" /etc && shift && exec "$@"'
+    prefix = [*within, "sh", "-c", script, "sh", str(etc), *([str(refuse), what] if what else [])]
+    probe = subprocess.run([*prefix, "true"], capture_output=True, check=False)
+    if probe.returncode:
+        pytest.skip("mounts are refused here")
+    found = _verdicts(prefix, tmp_path / "result.json")
+    assert set(found.values()) == {"passed"}, found

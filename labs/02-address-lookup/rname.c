@@ -1,0 +1,114 @@
+/* rname.c - print what an address and a port are called. */
+/*
+ * usage: rname [-dnNr] [-b BYTES] ADDR PORT
+ */
+#define _DEFAULT_SOURCE /* NI_MAXHOST, which POSIX does not know */
+#include <sys/socket.h>
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <netinet/in.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "eai.h"
+
+static _Noreturn void
+usage(void)
+{
+	fprintf(stderr, "usage: rname [-dnNr] [-b BYTES] ADDR PORT\n");
+	exit(2);
+}
+
+/* The number S, which must be one, in decimal, from MIN to MAX; or usage. */
+static int
+number(const char *s, int min, int max)
+{
+	long n = s[strspn(s, "0123456789")] == '\0' ? strtol(s, NULL, 10) : -1;
+
+	if (*s == '\0' || n < min || n > max)
+		usage();
+	return (int)n;
+}
+
+/*
+ * Make the socket address of ADDR, which is IPv4 in dotted decimal or IPv6, and
+ * PORT.  Return its length, or 0 if ADDR is neither.
+ */
+static socklen_t
+make_address(const char *addr, in_port_t port, struct sockaddr_storage *name)
+{
+	(void)addr;
+	(void)port;
+	memset(name, 0, sizeof(*name));
+	return sizeof(*name);
+}
+
+/*
+ * Look the names of a socket address up: HOST, of SIZE bytes, and SERVICE, of
+ * NI_MAXSERV.  There is a flag for each letter of LETTERS: 'n' the host as
+ * numbers, 'N' the service as a number, 'd' the service is one for datagrams,
+ * 'r' a host without a name is an error.  Return 0 or an error code.
+ */
+static int
+look_up(const struct sockaddr_storage *name, socklen_t len, char *host,
+    socklen_t size, char *service, const char *letters)
+{
+	(void)name;
+	(void)len;
+	(void)host;
+	(void)size;
+	(void)service;
+	(void)letters;
+	errno = ENOSYS;
+	return EAI_SYSTEM;
+}
+
+/* Say "rname: NAME: TEXT" on stderr, as resolve does for its own errors. */
+static void
+complain(int code)
+{
+	(void)eai_name;
+	(void)code;
+	perror("rname");
+}
+
+int
+main(int argc, char *argv[])
+{
+	char host[NI_MAXHOST], service[NI_MAXSERV], letters[16] = "";
+	struct sockaddr_storage name;
+	socklen_t len, size = sizeof(host);
+	int code, opt;
+
+	while ((opt = getopt(argc, argv, "b:dnNr")) != -1) {
+		if (opt == '?')
+			usage();
+		else if (opt == 'b')
+			size = (socklen_t)number(optarg, 1, sizeof(host));
+		else if (strchr(letters, opt) == NULL)
+			letters[strlen(letters)] = (char)opt;
+	}
+	argc -= optind;
+	argv += optind;
+	if (argc != 2)
+		usage();
+	len =
+	    make_address(argv[0], (in_port_t)number(argv[1], 0, 65535), &name);
+	if (len == 0)
+		usage();
+	code = look_up(&name, len, host, size, service, letters);
+	if (code != 0) {
+		complain(code);
+		return 1;
+	}
+	if (printf("%s %s\n", host, service) < 0 || fflush(stdout) == EOF) {
+		perror("rname: write");
+		return 1;
+	}
+	return 0;
+}
