@@ -1,0 +1,308 @@
+"""A program that waits for datagrams, led from wait to wait without the time.
+
+The program is held at each call in which it would sleep, so nothing depends on
+how long anything takes: a check sees what was sent before, puts datagrams into
+the socket's queue or not, lets the program's clocks advance, and then either
+lets it go on (``go``) or lets the time of its wait pass by (``expire``).
+
+How a program limits its wait is its own choice:
+
+    kind       the limit stands in                     it ends by
+    call       poll, select, epoll_wait ...            the call's own answer
+    option     SO_RCVTIMEO of the socket               EAGAIN, socket(7)
+    signal     alarm, setitimer, timer_settime         the signal, sent by us
+    timerfd    a timerfd among the descriptors         the timer, set to now
+    pause      nanosleep and the like                  the call's own answer
+    none       nothing: it waits for ever
+
+A call that would not sleep, for something is there or because it was asked not
+to, is carried out at once.  The program needs the build "shim", so that its
+clocks agree, and the probe "notify".
+"""
+
+import ctypes
+import errno
+import os
+import select
+import signal
+import socket
+import struct
+import time
+from dataclasses import dataclass
+
+from . import blocked as blocking
+from .breakpoints import Held
+from .failure import fail
+from .kernel import netns, pidfd, proc
+from .kernel.syscalls import MULTIPLEX, READ, SLEEP, WAIT_SIGNAL
+
+_ARM = frozenset({"alarm", "setitimer", "timer_create", "timer_settime"})
+# What to watch when the program is started.
+CALLS = READ | MULTIPLEX | SLEEP | WAIT_SIGNAL | _ARM | {"socket"}
+# Seconds by which a program that works out a wait from its own clock may be
+# wrong, for the machine may be busy; waits in checks are much longer.
+SLACK = 5.0
+# The other way round, the kernel rounds a limit up to its own clock's ticks.
+ROUNDED = 0.1
+
+_TIMER_ABSTIME = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass
+class Wait:
+    """The program at the entry of a call in which it would sleep.
+
+    Args:
+        held: the call.
+        kind: how the wait is limited; see the module.
+        seconds: how long it would last, None for ever.
+        timer: the timerfd's number, for that kind.
+    """
+
+    held: Held
+    kind: str
+    seconds: float | None
+    timer: int = -1
+
+    def __str__(self) -> str:
+        """How a person would say it."""
+        where = str(blocking.describe(self.held.tid, self.held.call, self.held.args))
+        return f"{where}, for {self.seconds:.6g} s" if self.seconds is not None else where
+
+
+class Pace:
+    """Leads one run of a program from wait to wait.
+
+    Args:
+        process: the run, started with ``watch=CALLS``.
+        clock: the program's Clock.
+    """
+
+    def __init__(self, process, clock):
+        self.process = process
+        self.clock = clock
+        # every wait that was come to, with its limit
+        self.count = 0
+        self._wait: Wait | None = None
+        self._alarm: float | None = None  # when it is due, by now()
+        self._interval = 0.0
+        self._number = signal.SIGALRM
+        self._base = time.CLOCK_MONOTONIC
+        process.breakpoints.on(_ARM, self._armed)
+        process.breakpoints.on(CALLS - _ARM - {"socket"}, self._entered)
+
+    def now(self) -> float:
+        """Return the time by the program's monotonic clock."""
+        return time.monotonic() + self.clock.offset
+
+    # -- what the program does --------------------------------------------------
+
+    def _armed(self, held) -> None:
+        args, tid = held.args, held.tid
+        if held.call == "alarm":
+            self._set_alarm(args[0] & 0xFFFFFFFF, 0.0, signal.SIGALRM)
+        elif held.call == "setitimer" and args[0] == 0:  # ITIMER_REAL
+            data = proc.peek(tid, args[1], 32) if args[1] else bytes(32)
+            every, rest, first, more = struct.unpack("=qqqq", data.ljust(32, b"\0"))
+            self._set_alarm(first + more / 1e6, every + rest / 1e6, signal.SIGALRM)
+        elif held.call == "timer_create":
+            # struct sigevent: a value of eight bytes, sigev_signo, sigev_notify
+            data = proc.peek(tid, args[1] + 8, 4) if args[1] else b""
+            self._number = struct.unpack("=i", data)[0] if data else signal.SIGALRM
+            self._base = args[0] & 0xFFFFFFFF
+        elif held.call == "timer_settime":
+            data = proc.peek(tid, args[2], 32).ljust(32, b"\0")
+            every, rest, first, more = struct.unpack("=qqqq", data)
+            value = first + more / 1e9
+            if value and args[1] & _TIMER_ABSTIME:
+                value -= time.clock_gettime(self._base) + self.clock.offset
+                value = max(value, 1e-9)
+            self._set_alarm(value, every + rest / 1e9, self._number)
+
+    def _set_alarm(self, seconds: float, interval: float, number: int) -> None:
+        self._alarm = self.now() + seconds if seconds else None
+        self._interval = interval
+        self._alarm_number = number
+
+    def _entered(self, held):
+        if self._wait is not None:
+            return None
+        wait = self._classify(held)
+        if wait is None:
+            return None
+        self._wait = wait
+        self.count += 1
+        return "keep"
+
+    def _classify(self, held) -> Wait | None:
+        asked = blocking.describe(held.tid, held.call, held.args)
+        if held.call in SLEEP:
+            return Wait(held, "pause", asked.timeout)
+        if held.call in READ:
+            fd = min(asked.reads)
+            if self._would_not_sleep(held, fd):
+                return None
+            limit = self._receive_limit(fd)
+            if limit:
+                return Wait(held, "option", limit)
+            return self._by_signal(held)
+        if held.call in MULTIPLEX:
+            if asked.timeout == 0:
+                return None
+            ours = [fd for fd in asked.reads if self._is_ours(fd)]
+            if any(self._readable(fd) for fd in ours):
+                return None
+            if asked.timeout is not None:
+                return Wait(held, "call" if ours else "pause", asked.timeout)
+            for fd in asked.reads:
+                seconds = proc.timer_seconds(self.process.pid, fd)
+                if seconds:
+                    return Wait(held, "timerfd", seconds, fd)
+            if not ours and asked.reads:
+                return None
+            return self._by_signal(held)
+        if asked.timeout is not None:  # sigtimedwait
+            return Wait(held, "call", asked.timeout)
+        return self._by_signal(held)
+
+    def _by_signal(self, held) -> Wait:
+        if self._alarm is None:
+            return Wait(held, "none", None)
+        return Wait(held, "signal", max(0.0, self._alarm - self.now()))
+
+    def _is_ours(self, fd: int) -> bool:
+        """Whether a descriptor is a datagram socket of the Internet domain."""
+        if not proc.descriptors(self.process.pid).get(fd, "").startswith("socket:"):
+            return False
+        with self.process.borrow(fd) as sock:
+            inet = sock.family in (socket.AF_INET, socket.AF_INET6)
+            return inet and sock.type & 0xF == socket.SOCK_DGRAM
+
+    def _would_not_sleep(self, held, fd: int) -> bool:
+        if not self._is_ours(fd) or self._readable(fd):
+            return True
+        flags = {"recvfrom": 3, "recvmsg": 2, "recvmmsg": 3}.get(held.call)
+        if flags is not None and held.args[flags] & socket.MSG_DONTWAIT:
+            return True
+        return bool(proc.flags(self.process.pid, fd) & os.O_NONBLOCK)
+
+    def _readable(self, fd: int) -> bool:
+        netns.settle()
+        with self.process.borrow(fd) as sock:
+            return bool(select.select([sock], [], [], 0)[0])
+
+    def _receive_limit(self, fd: int) -> float:
+        with self.process.borrow(fd) as sock:
+            data = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, 16)
+        seconds, micro = struct.unpack("=qq", data)
+        return seconds + micro / 1e6
+
+    # -- what a check does ------------------------------------------------------
+
+    def wait(self, due: str = "a program that waits for a datagram") -> Wait:
+        """Wait until the program is held where it would sleep.
+
+        Raises:
+            Failure: it ends, or does anything else without end.
+        """
+        return self.process.until(lambda: self._wait, due)
+
+    def limited(self, due: str, why: str = "") -> Wait:
+        """The same, and require that the wait has a limit."""
+        wait = self.wait(due)
+        if wait.seconds is None:
+            fail("a wait that ends by itself", f"{wait}, for ever", why)
+        return wait
+
+    def go(self) -> None:
+        """Let the program go on, for what has come or what is to come."""
+        wait, self._wait = self.wait(), None
+        netns.settle()
+        wait.held.let_go()
+
+    def elapse(self, seconds: float) -> None:
+        """Let the program's clocks advance while it waits, but not end its wait.
+
+        An alarm that falls due meanwhile is sent; it then acts as soon as the
+        program goes on.
+        """
+        wait = self.wait()
+        self.clock.advance(seconds)
+        if wait.kind == "timerfd":
+            self._set_timer(wait.timer, wait.seconds - seconds)
+        if wait.seconds is not None and wait.kind != "pause":
+            wait.seconds = max(0.0, wait.seconds - seconds)
+        if self._alarm is not None and self._alarm <= self.now():
+            self._ring()
+
+    def expire(self, lost: bool = False) -> float:
+        """Let the rest of the wait pass by, with nothing coming in it.
+
+        Args:
+            lost: let an alarm come an instant before the call instead of in
+                it, where it is the alarm that ends the wait.
+
+        Returns:
+            The seconds that passed.
+        """
+        wait = self.wait()
+        if wait.seconds is None:
+            fail("a wait that ends by itself", f"{wait}, for ever", "a datagram may be lost")
+        self._wait = None
+        if wait.kind == "option":
+            self.clock.advance(wait.seconds)
+            wait.held.fail(errno.EAGAIN)
+        elif wait.kind == "signal":
+            self.clock.advance(wait.seconds)
+            self._ring()
+            if lost:
+                wait.held.interrupt()
+            else:
+                wait.held.let_go()
+        elif wait.kind == "timerfd":
+            self.clock.advance(wait.seconds)
+            self._set_timer(wait.timer, 0.0)
+            wait.held.let_go()
+        elif wait.kind == "pause":
+            wait.held.cut(self.clock)
+        else:
+            self.clock.advance(wait.seconds)
+            wait.held.cut()
+        return wait.seconds
+
+    def _ring(self) -> None:
+        self._alarm = self.now() + self._interval if self._interval else None
+        self.process._kill(self._alarm_number)
+
+    def _set_timer(self, fd: int, seconds: float) -> None:
+        """Set the program's timerfd; timerfd_settime(2)."""
+        nanoseconds = max(1, round(seconds * 1e9))
+        value = struct.pack("=qqqq", 0, 0, nanoseconds // 10**9, nanoseconds % 10**9)
+        copy = pidfd.borrow(self.process.pid, fd)
+        try:
+            _libc.timerfd_settime(copy, 0, value, None)
+        finally:
+            os.close(copy)
+
+    def until_sent_or_waits(self, peer) -> Wait | None:
+        """Wait until a datagram has come for ``peer``, or the program waits.
+
+        Returns:
+            The wait, None when something was sent.
+        """
+
+        def settled():
+            return self._wait is not None or select.select([peer.sock], [], [], 0)[0]
+
+        self.process.until(settled, "a datagram, or a wait", [peer.sock.fileno()])
+        return None if select.select([peer.sock], [], [], 0)[0] else self._wait
+
+    def ended(self) -> bool:
+        """Wait until the program waits or has ended; whether it has ended."""
+
+        def settled():
+            return self._wait is not None or self.process.end_status is not None
+
+        self.process.until(settled, "a program that waits or ends")
+        return self._wait is None
