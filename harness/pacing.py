@@ -87,6 +87,7 @@ class Pace:
         self._wait: Wait | None = None
         self._alarm: float | None = None  # when it is due, by now()
         self._interval = 0.0
+        self._rang = False
         self._number = signal.SIGALRM
         self._base = time.CLOCK_MONOTONIC
         process.breakpoints.on(_ARM, self._armed)
@@ -121,9 +122,10 @@ class Pace:
             self._set_alarm(value, every + rest / 1e9, self._number)
 
     def _set_alarm(self, seconds: float, interval: float, number: int) -> None:
+        self._rang = False
         self._alarm = self.now() + seconds if seconds else None
         self._interval = interval
-        self._alarm_number = number
+        self._number = number
 
     def _entered(self, held):
         if self._wait is not None:
@@ -166,10 +168,17 @@ class Pace:
             return Wait(held, "call", asked.timeout)
         return self._by_signal(held)
 
-    def _by_signal(self, held) -> Wait:
+    def _by_signal(self, held) -> Wait | None:
+        if self._alarm is None and self._rang and self._signal_waits(held.tid):
+            return None  # it ends the call, or never will: the program's own affair
         if self._alarm is None:
             return Wait(held, "none", None)
         return Wait(held, "signal", max(0.0, self._alarm - self.now()))
+
+    def _signal_waits(self, tid: int) -> bool:
+        """Whether the alarm was sent and has not acted yet."""
+        waiting = proc.signals(tid, "SigPnd") | proc.signals(tid, "ShdPnd")
+        return int(self._number) in waiting
 
     def _is_ours(self, fd: int) -> bool:
         """Whether a descriptor is a datagram socket of the Internet domain."""
@@ -273,7 +282,8 @@ class Pace:
 
     def _ring(self) -> None:
         self._alarm = self.now() + self._interval if self._interval else None
-        self.process._kill(self._alarm_number)
+        self._rang = True
+        self.process._kill(self._number)
 
     def _set_timer(self, fd: int, seconds: float) -> None:
         """Set the program's timerfd; timerfd_settime(2)."""
