@@ -16,12 +16,15 @@ How a program limits its wait is its own choice:
     none       nothing: it waits for ever
 
 A call that would not sleep, for something is there or because it was asked not
-to, is carried out at once.  The program needs the build "shim", so that its
-clocks agree, and the probe "notify".
+to, is carried out at once.  The program needs the build "shim": its clocks
+stand still but for what a check lets them advance, and no timer of its own ever
+expires but by ``expire`` and ``elapse``.  And it needs the probe "notify".
 """
 
+import contextlib
 import ctypes
 import errno
+import math
 import os
 import select
 import signal
@@ -32,20 +35,21 @@ from dataclasses import dataclass
 
 from . import blocked as blocking
 from .breakpoints import Held
+from .clock import Clock
 from .failure import fail
 from .kernel import netns, pidfd, proc
 from .kernel.syscalls import MULTIPLEX, READ, SLEEP, WAIT_SIGNAL
 
-_ARM = frozenset({"alarm", "setitimer", "timer_create", "timer_settime"})
+_ARM = frozenset({"alarm", "setitimer", "timer_create", "timer_settime", "timerfd_settime"})
 # What to watch when the program is started.
 CALLS = READ | MULTIPLEX | SLEEP | WAIT_SIGNAL | _ARM | {"socket"}
-# Seconds by which a program that works out a wait from its own clock may be
-# wrong, for the machine may be busy; waits in checks are much longer.
-SLACK = 5.0
-# The other way round, the kernel rounds a limit up to its own clock's ticks.
-ROUNDED = 0.1
+# Seconds by which a wait may differ from what is due: a program may count in
+# milliseconds, and the kernel rounds SO_RCVTIMEO up to its own clock's ticks.
+SLACK = 0.012
 
-_TIMER_ABSTIME = 1
+_ABSTIME = 1  # TIMER_ABSTIME, TFD_TIMER_ABSTIME
+# Seconds after which a timerfd is set to expire.
+_NOW, _NEVER = 1e-9, 1e9
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -76,14 +80,15 @@ class Pace:
 
     Args:
         process: the run, started with ``watch=CALLS``.
-        clock: the program's Clock.
+        clock: the program's Clock, which stands still.
     """
 
     def __init__(self, process, clock):
         self.process = process
         self.clock = clock
-        # every wait that was come to, with its limit
+        # how many waits it has come to
         self.count = 0
+        self._timers: dict[int, float] = {}  # of timerfds: when they are due
         self._wait: Wait | None = None
         self._alarm: float | None = None  # when it is due, by now()
         self._interval = 0.0
@@ -95,31 +100,53 @@ class Pace:
 
     def now(self) -> float:
         """Return the time by the program's monotonic clock."""
-        return time.monotonic() + self.clock.offset
+        return self.clock.now()
 
     # -- what the program does --------------------------------------------------
 
     def _armed(self, held) -> None:
+        """Set a timer in the kernel's place, which answers nothing but success."""
         args, tid = held.args, held.tid
         if held.call == "alarm":
+            left = max(0.0, (self._alarm or 0.0) - self.now()) if self._alarm else 0.0
             self._set_alarm(args[0] & 0xFFFFFFFF, 0.0, signal.SIGALRM)
+            held.answer(math.ceil(left))
         elif held.call == "setitimer" and args[0] == 0:  # ITIMER_REAL
-            data = proc.peek(tid, args[1], 32) if args[1] else bytes(32)
-            every, rest, first, more = struct.unpack("=qqqq", data.ljust(32, b"\0"))
-            self._set_alarm(first + more / 1e6, every + rest / 1e6, signal.SIGALRM)
+            value, interval = _times(tid, args[1], 1e6)
+            self._set_alarm(value, interval, signal.SIGALRM)
+            self._answer(held, 2)
         elif held.call == "timer_create":
             # struct sigevent: a value of eight bytes, sigev_signo, sigev_notify
             data = proc.peek(tid, args[1] + 8, 4) if args[1] else b""
             self._number = struct.unpack("=i", data)[0] if data else signal.SIGALRM
             self._base = args[0] & 0xFFFFFFFF
         elif held.call == "timer_settime":
-            data = proc.peek(tid, args[2], 32).ljust(32, b"\0")
-            every, rest, first, more = struct.unpack("=qqqq", data)
-            value = first + more / 1e9
-            if value and args[1] & _TIMER_ABSTIME:
-                value -= time.clock_gettime(self._base) + self.clock.offset
-                value = max(value, 1e-9)
-            self._set_alarm(value, every + rest / 1e9, self._number)
+            value, interval = _times(tid, args[2], 1e9)
+            if value and args[1] & _ABSTIME:
+                value = max(value - self._clock(self._base), 1e-9)
+            self._set_alarm(value, interval, self._number)
+            self._answer(held, 3)
+        elif held.call == "timerfd_settime":
+            fd = args[0] & 0xFFFFFFFF
+            value, _interval = _times(tid, args[2], 1e9)
+            if value and args[1] & _ABSTIME:
+                value = max(value - self.now(), 1e-9)
+            self._timers.pop(fd, None)
+            with contextlib.suppress(OSError):  # where nothing can be borrowed
+                self._set_timer(fd, 0.0 if not value else _NEVER)
+                if value:
+                    self._timers[fd] = self.now() + value
+                self._answer(held, 3)
+
+    def _answer(self, held, old: int) -> None:
+        """Answer a call that sets a timer; the old one, if asked for, was not set."""
+        if held.args[old]:
+            proc.poke(held.tid, held.args[old], bytes(32))
+        held.answer(0)
+
+    def _clock(self, number: int) -> float:
+        realtime = number == time.CLOCK_REALTIME
+        return self.clock.time_of_day() if realtime else self.clock.now()
 
     def _set_alarm(self, seconds: float, interval: float, number: int) -> None:
         self._rang = False
@@ -157,10 +184,11 @@ class Pace:
                 return None
             if asked.timeout is not None:
                 return Wait(held, "call" if ours else "pause", asked.timeout)
-            for fd in asked.reads:
-                seconds = proc.timer_seconds(self.process.pid, fd)
-                if seconds:
-                    return Wait(held, "timerfd", seconds, fd)
+            for fd in asked.reads & set(self._timers):
+                seconds = self._timers[fd] - self.now()
+                if seconds <= 0:
+                    return None
+                return Wait(held, "timerfd", seconds, fd)
             if not ours and asked.reads:
                 return None
             return self._by_signal(held)
@@ -238,8 +266,8 @@ class Pace:
         """
         wait = self.wait()
         self.clock.advance(seconds)
-        if wait.kind == "timerfd":
-            self._set_timer(wait.timer, wait.seconds - seconds)
+        if wait.kind == "timerfd" and self._timers[wait.timer] <= self.now():
+            self._set_timer(wait.timer, _NOW)
         if wait.seconds is not None and wait.kind != "pause":
             wait.seconds = max(0.0, wait.seconds - seconds)
         if self._alarm is not None and self._alarm <= self.now():
@@ -271,7 +299,7 @@ class Pace:
                 wait.held.let_go()
         elif wait.kind == "timerfd":
             self.clock.advance(wait.seconds)
-            self._set_timer(wait.timer, 0.0)
+            self._set_timer(wait.timer, _NOW)
             wait.held.let_go()
         elif wait.kind == "pause":
             wait.held.cut(self.clock)
@@ -287,7 +315,7 @@ class Pace:
 
     def _set_timer(self, fd: int, seconds: float) -> None:
         """Set the program's timerfd; timerfd_settime(2)."""
-        nanoseconds = max(1, round(seconds * 1e9))
+        nanoseconds = round(seconds * 1e9)
         value = struct.pack("=qqqq", 0, 0, nanoseconds // 10**9, nanoseconds % 10**9)
         copy = pidfd.borrow(self.process.pid, fd)
         try:
@@ -295,24 +323,45 @@ class Pace:
         finally:
             os.close(copy)
 
-    def until_sent_or_waits(self, peer) -> Wait | None:
-        """Wait until a datagram has come for ``peer``, or the program waits.
+    def next(self, peer) -> str:
+        """Wait until the program has sent to ``peer``, or waits, or has ended.
 
         Returns:
-            The wait, None when something was sent.
+            "sent", "waits" or "ended", the first of these that holds.
         """
 
-        def settled():
-            return self._wait is not None or select.select([peer.sock], [], [], 0)[0]
-
-        self.process.until(settled, "a datagram, or a wait", [peer.sock.fileno()])
-        return None if select.select([peer.sock], [], [], 0)[0] else self._wait
-
-    def ended(self) -> bool:
-        """Wait until the program waits or has ended; whether it has ended."""
+        def sent():
+            return bool(select.select([peer.sock], [], [], 0)[0])
 
         def settled():
-            return self._wait is not None or self.process.end_status is not None
+            if sent():
+                return "sent"
+            if self._wait is not None:
+                return "sent" if sent() else "waits"
+            if self.process.end_status is not None:
+                return "sent" if sent() else "ended"
+            return ""
 
-        self.process.until(settled, "a program that waits or ends")
-        return self._wait is None
+        due = "a program that sends, or waits, or ends"
+        return self.process.until(settled, due, [peer.sock.fileno()])
+
+
+def _times(tid: int, address: int, divisor: float) -> tuple[float, float]:
+    """Return the value and the interval of an itimerval or itimerspec."""
+    data = proc.peek(tid, address, 32) if address else b""
+    every, rest, first, more = struct.unpack("=qqqq", data.ljust(32, b"\0"))
+    return first + more / divisor, every + rest / divisor
+
+
+def start(program, *args: str, **how) -> Pace:
+    """Start a program of the build "shim" with clocks that stand still.
+
+    Args:
+        program: the program.
+        args: its arguments.
+        how: passed on to ``Program.start``.
+    """
+    if program.clock is None:
+        program.clock = Clock(program.stage.path("clock"))
+        program.clock.stop()
+    return Pace(program.start(*args, watch=CALLS, **how), program.clock)

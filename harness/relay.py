@@ -65,7 +65,8 @@ class Relay:
             arrive = []
             self._kept.append((self.count + size, data))
         else:
-            arrive = {"drop": [], "double": [data, data], "cut": [data[:size]]}.get(word, [data])
+            whole = data[:size] if word == "cut" else data
+            arrive = [whole] * {"drop": 0, "double": 2}.get(word, 1)
         due = [kept for number, kept in self._kept if number <= self.count]
         self._kept = [entry for entry in self._kept if entry[0] > self.count]
         return arrive + due
