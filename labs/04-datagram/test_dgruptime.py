@@ -5,9 +5,9 @@ import errno
 import os
 import select
 
-from harness import Failure, check, diagnosis, fail, require
+from harness import Failure, check, diagnosis, fail, pacing, require
 from harness.kernel.syscalls import READ
-from harness.pacing import CALLS, ROUNDED, SLACK, Pace
+from harness.pacing import SLACK
 from harness.peers import Datagrams
 from harness.program import NO_ADDRESS
 from harness.relay import Relay
@@ -38,9 +38,17 @@ def other_id(request: bytes) -> bytes:
 
 
 class Asked:
-    """A run of the program, and the server of ours that it asks."""
+    """A run of the program, and the server of ours that it asks.
 
-    def __init__(self, program, *options: str, server: bool = True, **how):
+    Args:
+        program: the program.
+        options: its options.
+        server: whether somebody has the port that is asked.
+        led: whether to lead it from wait to wait; see ``harness.pacing``.
+        how: passed on to ``Program.start``.
+    """
+
+    def __init__(self, program, *options, server: bool = True, led: bool = False, **how):
         self.program = program
         self.stage = program.stage
         self.target = (program.stage.address, program.stage.port())
@@ -48,7 +56,9 @@ class Asked:
         self.decoy: Datagrams | None = None
         if server:
             self.open()
-        self.process = program.start(*options, self.target[0], str(self.target[1]), **how)
+        args = (*options, self.target[0], str(self.target[1]))
+        self.pace = pacing.start(program, *args, **how) if led else None
+        self.process = self.pace.process if led else program.start(*args, **how)
         self.client = None
         self.request = b""
         self.sent = 0
@@ -169,19 +179,7 @@ class Asked:
                 raise
         self.silent_so_far(after, why)
 
-
-def complaint(process) -> str:
-    """Return what the program itself says about its end."""
-    said = process.stderr.decode("utf-8", "replace").strip()
-    return f'the program says "{said[:100]}"' if said and len(said) < 200 else ""
-
-
-class Led(Asked):
-    """A run that is led from wait to wait; see ``harness.pacing``."""
-
-    def __init__(self, program, *options: str, **how):
-        super().__init__(program, *options, watch=CALLS, **how)
-        self.pace = Pace(self.process, program.clock)
+    # -- for a run that is led from wait to wait; see harness.pacing --
 
     def wait(self, why: str = ""):
         """Wait until the program waits, and require that it does not wait for ever."""
@@ -213,18 +211,17 @@ class Led(Asked):
     def gives_up(self, tries: int) -> None:
         """Require that the program says that nobody answers, and ends."""
         try:
-            over = self.pace.ended()
+            did = self.pace.next(self.server)
         except Failure as failure:
             failure.why = failure.why or "after the last wait nothing is left to wait for"
             raise
-        more = select.select([self.server.sock], [], [], 0)[0]
-        if more:
+        if did == "sent":
             fail(
                 f"{tries} requests in all",
                 f"request {tries + 1}",
                 "N counts the requests, the first too: one less is sent again",
             )
-        if not over:
+        if did == "waits":
             fail("the end, for the last wait is over", "a further wait", "one wait for each try")
         self.process.expect_exit(1)
         line = b"dgruptime: timeout after %d tries\n" % tries
@@ -243,6 +240,17 @@ class Led(Asked):
             why,
         )
         self.process.expect_stdout(b"")
+
+
+def complaint(process) -> str:
+    """Return what the program itself says about its end."""
+    said = process.stderr.decode("utf-8", "replace").strip()
+    return f'the program says "{said[:100]}"' if said and len(said) < 200 else ""
+
+
+def led(program, *options: str, **how) -> Asked:
+    """Start a run that is led from wait to wait."""
+    return Asked(program, *options, led=True, **how)
 
 
 # -- the question and its answer --------------------------------------------------
@@ -338,7 +346,7 @@ def test_random_id(program):
 def test_retransmits(program):
     """sends the very same request again when no answer has come"""
     text = words(program) + b"\n"
-    run = Led(program, "-t", LONG)
+    run = led(program, "-t", LONG)
     lossy = Relay("drop 1,2")
     run.receive_right()
     while not lossy.carry(run.request):
@@ -365,7 +373,7 @@ def test_retransmits(program):
 def test_gives_up(program):
     """gives up after N requests, 4 by default, and says so"""
     for tries, options in ((1, ("-r", "1")), (4, ()), (6, ("-r", "6"))):
-        run = Led(program, *options)
+        run = led(program, *options)
         run.receive_right()
         for count in range(1, tries + 1):
             run.silence()
@@ -387,15 +395,14 @@ def test_gives_up(program):
 )
 def test_doubles(program):
     """waits MS milliseconds after the first request, and twice as long each further time"""
-    milliseconds = 1000 * program.stage.random.randrange(45, 55) + 300
+    milliseconds = 1000 * program.stage.random.randrange(2, 9) + 300
     for first, options in ((milliseconds / 1000, ("-t", str(milliseconds), "-r", "4")), (0.5, ())):
-        run = Led(program, *options)
-        slack = SLACK if first > SLACK else first
+        run = led(program, *options)
         run.receive_right()
         for count in range(4):
             due = first * 2**count
             wait = run.wait()
-            good = due - slack <= wait.seconds <= due + ROUNDED
+            good = abs(wait.seconds - due) <= SLACK
             require(
                 good,
                 f"wait {count + 1} lasts {due:g} s",
@@ -488,7 +495,11 @@ def test_wrong_content(program):
         ("the request itself", request + b"echo\n", magic),
         ("another magic", b"RUP." + request[4:] + b"magic\n", magic),
         ("another id", b"RUP!" + other_id(request) + b"stale\n", other),
-        ("an id with its first byte changed", b"RUP!" + bytes([request[4] ^ 1]) + request[5:], other),
+        (
+            "an id with its first byte changed",
+            b"RUP!" + bytes([request[4] ^ 1]) + request[5:],
+            other,
+        ),
         ("7 bytes", reply_to(request, b"")[:7], short),
         ("nothing", b"", "a datagram may be empty: that is no end of file, and no error"),
     ):
@@ -516,7 +527,7 @@ def test_wrong_content(program):
 def test_deadline(program):
     """strays do not make a wait longer"""
     first = 40.0
-    run = Led(program, "-t", "40000", "-r", "3")
+    run = led(program, "-t", "40000", "-r", "3")
     stray = words(program)
     run.receive_right()
     for count in range(3):
@@ -598,7 +609,7 @@ def test_truncated(program):
 def test_late_answer(program):
     """takes an answer to the first request that comes after the second one"""
     text = words(program) + b"\n"
-    run = Led(program, "-t", LONG)
+    run = led(program, "-t", LONG)
     slow = Relay("delay 1:1; drop 2")
     run.receive_right()
     first = run.client
@@ -634,7 +645,7 @@ def test_late_answer(program):
 def test_refused(program):
     """asks on when nobody has the port yet, and is answered when somebody has"""
     text = words(program) + b"\n"
-    run = Led(program, "-t", LONG, server=False)
+    run = led(program, "-t", LONG, server=False)
     why = (
         "ECONNREFUSED says that an earlier datagram found nobody, not that the next one will: "
         "the wait goes on, and the request is sent again"
@@ -697,7 +708,7 @@ def test_interrupted(program):
 )
 def test_alarm_race(program):
     """notices that the time is over just before it would wait"""
-    run = Led(program, "-t", LONG, "-r", "2")
+    run = led(program, "-t", LONG, "-r", "2")
     run.receive_right()
     why = (
         "the alarm came an instant before the call that waits, and was lost: nobody wakes the "
@@ -707,11 +718,12 @@ def test_alarm_race(program):
     kind = wait.kind
     run.silence(lost=True)
     try:
-        wait = run.pace.until_sent_or_waits(run.server)
+        did = run.pace.next(run.server)
     except Failure as failure:
         failure.why = failure.why or why
         raise
-    if wait is not None and kind == "signal":
+    if did == "waits" and kind == "signal":
+        wait = run.pace.wait()
         require(wait.seconds is not None, "a second request", f"{wait}, for ever", why)
         run.silence()  # an alarm that repeats itself
     run.receive(why=why)

@@ -148,7 +148,7 @@ def test_answers(program):
     hints=(
         "A datagram is as long as it is: nothing but its length tells where its text ends.",
         "sendto(2) with 8 bytes and as many as run() returned, and no strlen(3).",
-        "In dgruptimed.c: serve(), the length that it passes to sendto, and the size of its buffer.",
+        "In dgruptimed.c: serve(), the length that it passes to sendto, and its buffer's size.",
     ),
 )
 def test_length(program):
@@ -157,8 +157,10 @@ def test_length(program):
     for size in (0, 3, TEXT, TEXT + 1, 100_000):
         text = bytes(source.choices(range(256), k=size))
         server = serve(program, "-c", prints(program, text))
-        why = "the answer has the text's first 1400 bytes, NUL bytes too" if size else (
-            "CMD prints nothing, so the answer is the head alone: 8 bytes"
+        why = (
+            "the answer has the text's first 1400 bytes, NUL bytes too"
+            if size
+            else ("CMD prints nothing, so the answer is the head alone: 8 bytes")
         )
         ask(program, server, text[:TEXT], why)
 
@@ -289,11 +291,11 @@ def test_send_fails(program):
 
     server.breakpoints.on(SEND, refuse)
     why = "an answer that can't be sent is lost, as any datagram may be: tell it, and go on"
-    for _ in range(2):
+    for count in range(2):
         lost = Client(program, server)
         lost.send(b"RUP?" + new_id(program))
         try:
-            server.until(lambda left=len(errors): len(errors) < left, "an answer that is sent")
+            server.until(lambda left=2 - count: len(errors) < left, "an answer that is sent")
             server.wait_waiting()
         except Failure as failure:
             failure.why = failure.why or why
