@@ -430,7 +430,6 @@ class Process:
             return
         with contextlib.suppress(OSError):
             self._control.send(b"x")
-        self.breakpoints.close()
         self._launcher.send_signal(signal.SIGCONT)  # who stopped it can't gain by that
         deadline = time.monotonic() + _END_LIMIT
         while not self.gone and time.monotonic() < deadline:
@@ -438,6 +437,7 @@ class Process:
             poller.register(self._control.fileno(), select.POLLIN)
             poller.poll(1000)
             self._read_control()
+        self.breakpoints.close()  # not before: whoever is held would go on, and complain
         if self.lost or not self.gone:
             self._launcher.kill()
         self._launcher.wait()
