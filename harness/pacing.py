@@ -102,6 +102,11 @@ class Pace:
         """Return the time by the program's monotonic clock."""
         return self.clock.now()
 
+    @property
+    def waits(self) -> Wait | None:
+        """The wait that the program is held in at the moment, if it is."""
+        return self._wait
+
     # -- what the program does --------------------------------------------------
 
     def _armed(self, held) -> None:
