@@ -56,7 +56,7 @@ class Receiving:
         self.pace.wait("a program that waits for a packet")
         peer.sock.sendto(data, self.target)
         self.pace.go()
-        why = "no datagram ends the program: it goes on until a second after the end"
+        why = "after the end the program answers for one more second; no datagram ends it"
         try:
             self.pace.wait("a program that waits for the next packet")
         except Failure as failure:
