@@ -56,6 +56,16 @@ class Held:
         self._done()
         self._owner.listener.answer(self._note, value)
 
+    def hand(self, fd: int, flags: int = 0) -> None:
+        """Let the call return a new descriptor, a duplicate of our ``fd``.
+
+        Args:
+            fd: a descriptor of this process.
+            flags: 0 or O_CLOEXEC, for the new one.
+        """
+        self._done()
+        self._owner.listener.give(self._note, fd, flags)
+
     def interrupt(self) -> bool:
         """Let a signal that has come meanwhile act just before the call.
 

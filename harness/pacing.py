@@ -40,7 +40,8 @@ from .failure import fail
 from .kernel import netns, pidfd, proc
 from .kernel.syscalls import MULTIPLEX, READ, SLEEP, WAIT_SIGNAL
 
-_ARM = frozenset({"alarm", "setitimer", "timer_create", "timer_settime", "timerfd_settime"})
+_ARM = frozenset({"alarm", "setitimer", "timer_create", "timer_settime"})
+_ARM |= {"timerfd_create", "timerfd_settime"}
 # What to watch when the program is started.
 CALLS = READ | MULTIPLEX | SLEEP | WAIT_SIGNAL | _ARM | {"socket"}
 # Seconds by which a wait may differ from what is due: a program may count in
@@ -89,6 +90,7 @@ class Pace:
         # how many waits it has come to
         self.count = 0
         self._timers: dict[int, float] = {}  # of timerfds: when they are due
+        self._given: dict[int, int] = {}  # timerfds of ours that the program has
         self._wait: Wait | None = None
         self._alarm: float | None = None  # when it is due, by now()
         self._interval = 0.0
@@ -131,6 +133,8 @@ class Pace:
                 value = max(value - self._clock(self._base), 1e-9)
             self._set_alarm(value, interval, self._number)
             self._answer(held, 3)
+        elif held.call == "timerfd_create" and not self.process.stage.can("pidfd_getfd"):
+            self._give_timer(held)
         elif held.call == "timerfd_settime":
             fd = args[0] & 0xFFFFFFFF
             value, _interval = _times(tid, args[2], 1e9)
@@ -142,6 +146,19 @@ class Pace:
                 if value:
                     self._timers[fd] = self.now() + value
                 self._answer(held, 3)
+
+    def _give_timer(self, held) -> None:
+        """Hand the program a timerfd of ours, where its own can't be borrowed."""
+        before = proc.descriptors(self.process.pid)
+        ours = _libc.timerfd_create(held.args[0] & 0xFFFFFFFF, held.args[1] & 0xFFFFFFFF)
+        if ours == -1:
+            held.fail(ctypes.get_errno())
+            return
+        self.process.stage.closers.append(lambda: os.close(ours))
+        held.hand(ours, held.args[1] & os.O_CLOEXEC)
+        for fd, what in proc.descriptors(self.process.pid).items():
+            if fd not in before and "timerfd" in what:
+                self._given[fd] = ours
 
     def _answer(self, held, old: int) -> None:
         """Answer a call that sets a timer; the old one, if asked for, was not set."""
@@ -322,7 +339,8 @@ class Pace:
         """Set the program's timerfd; timerfd_settime(2)."""
         nanoseconds = round(seconds * 1e9)
         value = struct.pack("=qqqq", 0, 0, nanoseconds // 10**9, nanoseconds % 10**9)
-        copy = pidfd.borrow(self.process.pid, fd)
+        copy = os.dup(self._given[fd]) if fd in self._given else None
+        copy = pidfd.borrow(self.process.pid, fd) if copy is None else copy
         try:
             _libc.timerfd_settime(copy, 0, value, None)
         finally:

@@ -44,6 +44,7 @@ _TABLE = {
     "execve": (59, 221),
     "timer_create": (222, 107),
     "timer_settime": (223, 110),
+    "timerfd_create": (283, 85),
     "timerfd_settime": (286, 86),
     "exit": (60, 93),
     "wait4": (61, 260),
