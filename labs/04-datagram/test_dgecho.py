@@ -81,8 +81,9 @@ class Client:
         step.saw = "yes" if got == expected else diagnosis.show(got) if got else "an empty datagram"
         if got != expected:
             why = self.stage.diagnose(()) or self._differs(expected, got) or why
-            wanted, had = (diagnosis.show(one) if one else "an empty datagram"
-                           for one in (expected, got))
+            wanted, had = (
+                diagnosis.show(one) if one else "an empty datagram" for one in (expected, got)
+            )
             raise Failure(f"{wanted} for {self.peer.name}", had, why)
         require(
             sender == self.server.target,
@@ -305,7 +306,9 @@ def test_verbose(program):
             if not said.encode().startswith(got):
                 why = "a line is the sender's address, its port and the number of bytes"
             elif got:
-                why = "a line for each datagram is due before its reply is sent, also if it is empty"
+                why = (
+                    "a line for each datagram is due before its reply is sent, also if it is empty"
+                )
             diagnosis.fail_bytes(said.encode(), got, "on stdout", known=why)
     silent = datagrams.serve(program)
     ask(program, Client(program, silent))
