@@ -189,7 +189,10 @@ class Pace:
     def _classify(self, held) -> Wait | None:
         asked = blocking.describe(held.tid, held.call, held.args)
         if held.call in SLEEP:
-            return Wait(held, "pause", asked.timeout)
+            seconds = asked.timeout
+            if held.call == "clock_nanosleep" and held.args[1] & _ABSTIME:
+                seconds = max(0.0, seconds - self._clock(held.args[0] & 0xFFFFFFFF))
+            return Wait(held, "pause", seconds)
         if held.call in READ:
             fd = min(asked.reads)
             if self._would_not_sleep(held, fd):
@@ -323,8 +326,9 @@ class Pace:
             self.clock.advance(wait.seconds)
             self._set_timer(wait.timer, _NOW)
             wait.held.let_go()
-        elif wait.kind == "pause":
-            wait.held.cut(self.clock)
+        elif wait.held.call in SLEEP:
+            self.clock.advance(wait.seconds)
+            wait.held.answer(0)
         else:
             self.clock.advance(wait.seconds)
             wait.held.cut()
