@@ -183,7 +183,6 @@ def test_talks(program):
         printed += answer + b"\n"
     server.ends()
     expect_replies(process, printed)
-    program.refuse_address(NO_ADDRESS, str(program.stage.port()), "x")
 
 
 @check(
@@ -211,6 +210,7 @@ def test_connected(program):
             require(server.client[1] == own, f"a datagram from port {own}", came, bound)
         said = b"connected: " + names(server.client, server.target)
         expect_stdout(process, said, why)
+    program.refuse_address(NO_ADDRESS, str(program.stage.port()), "x")
 
 
 @check(
