@@ -474,6 +474,7 @@ class Process:
             poller.register(self._control.fileno(), select.POLLIN)
             poller.poll(1000)
             self._read_control()
+        self.breakpoints.close()  # not before: whoever is held would go on, and complain
         if self.lost or not self.gone:
             self._launcher.kill()
         self._launcher.wait()

@@ -61,7 +61,7 @@ class Program:
         *args: str,
         watch=(),
         note=(),
-        stdin: bool = False,
+        stdin: bool | socket.socket = False,
         stdout: str = "pipe",
         keep=(),
         ignore=(),
@@ -76,7 +76,8 @@ class Program:
             args: its arguments.
             watch: names of system calls to hold it at; see ``breakpoints``.
             note: names of system calls to list in ``noted`` when they are made.
-            stdin: whether the check will write to it; else it reads /dev/null.
+            stdin: whether the check will write to it, or a socket that it shall be;
+                else it reads /dev/null.
             stdout: "pipe", "pty", or the path of a file to write to.
             keep: descriptors of ours that the program shall have too.
             ignore: numbers of signals that are ignored when the program starts.
@@ -95,7 +96,7 @@ class Program:
         ours, theirs = socket.socketpair()
         out_fd, out_child = _output(stdout)
         err_fd, err_child = _output("pipe")
-        in_child, in_fd = os.pipe() if stdin else (os.open(os.devnull, os.O_RDONLY), None)
+        in_child, in_fd = _input(stdin)
         watch = {*watch, *note}
         command = [str(build.native("launch")), "-c", str(theirs.fileno())]
         if watch:
@@ -134,7 +135,7 @@ class Program:
         process.noted = process.breakpoints.note(note) if note else []
         if watch and "socket" in watch and not self.stage.can("pidfd_getfd"):
             process.breakpoints.share_sockets()
-        if stdin:
+        if in_fd is not None:
             os.set_blocking(in_fd, False)
         process.await_pid()
         return process
@@ -349,6 +350,13 @@ class Server:
     def connect(self, **how) -> peers.Peer:
         """Return a new client, connected."""
         return peers.connect(self.stage, self.target, self.program.next_client(), **how)
+
+
+def _input(stdin: bool | socket.socket) -> tuple[int, int | None]:
+    """Return the program's end of its stdin and ours, if there is one."""
+    if isinstance(stdin, socket.socket):
+        return os.dup(stdin.fileno()), None
+    return os.pipe() if stdin else (os.open(os.devnull, os.O_RDONLY), None)
 
 
 def _output(kind: str) -> tuple[int | None, int]:

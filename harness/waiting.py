@@ -10,6 +10,7 @@ the program's own CPU time and wake-ups.
 
 import math
 import select
+import signal
 import time
 from dataclasses import dataclass
 
@@ -280,7 +281,9 @@ def _look(process, pid: int, tid: int, asleep: str) -> Task | None:
         return Task(pid, tid, found.state.upper(), 0, None)
     held = process.held_call(tid)
     if held is not None:
-        return Task(pid, tid, "H", 0, held)
+        # nothing but a deadly signal wakes it, and that may be on its way
+        deadly = signal.SIGKILL in proc.signals(tid, "SigPnd") | proc.signals(tid, "ShdPnd")
+        return None if deadly else Task(pid, tid, "H", 0, held)
     if found.state not in asleep:
         return None
     blocked = process.blocked(pid, tid)

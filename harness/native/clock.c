@@ -2,7 +2,9 @@
  *
  * When a check cuts a wait short, a program that measures time must find that
  * the time has passed.  The offset, in nanoseconds, is the first word of the
- * file named by SOCKLAB_CLOCK.  The calls go to the kernel directly, so the
+ * file named by SOCKLAB_CLOCK.  If the second is not 0, the clocks stand still
+ * but for that: the third and fourth say where, for the time of day and for all
+ * other clocks.  The calls go to the kernel directly, so the
  * vDSO, which no filter sees, is out of the game.
  */
 #define _GNU_SOURCE
@@ -18,6 +20,10 @@
 
 #define BILLION 1000000000LL
 
+enum {
+	WORDS = 4
+};
+
 static const volatile int64_t *offset;
 
 __attribute__((constructor)) static void
@@ -32,7 +38,8 @@ map_offset(void)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd == -1)
 		return;
-	page = mmap(NULL, sizeof(*offset), PROT_READ, MAP_SHARED, fd, 0);
+	page =
+	    mmap(NULL, WORDS * sizeof(*offset), PROT_READ, MAP_SHARED, fd, 0);
 	close(fd);
 	if (page != MAP_FAILED)
 		offset = page;
@@ -47,6 +54,15 @@ clock_gettime(clockid_t id, struct timespec *ts)
 		return -1;
 	if (offset != NULL && id != CLOCK_PROCESS_CPUTIME_ID &&
 	    id != CLOCK_THREAD_CPUTIME_ID) {
+		if (offset[1] != 0) {
+			ns = offset[id == CLOCK_REALTIME ||
+				    id == CLOCK_REALTIME_COARSE ||
+				    id == CLOCK_TAI
+				? 2
+				: 3];
+			ts->tv_sec = ns / BILLION;
+			ts->tv_nsec = ns % BILLION;
+		}
 		ns = ts->tv_nsec + *offset % BILLION;
 		ts->tv_sec += *offset / BILLION + ns / BILLION;
 		ts->tv_nsec = ns % BILLION;
@@ -85,4 +101,11 @@ time(time_t *out)
 	if (out != NULL)
 		*out = ts.tv_sec;
 	return ts.tv_sec;
+}
+
+int
+timespec_get(struct timespec *ts, int base)
+{
+	return base == TIME_UTC && clock_gettime(CLOCK_REALTIME, ts) == 0 ? base
+									  : 0;
 }

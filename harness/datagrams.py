@@ -1,0 +1,149 @@
+"""A program that is a server of datagrams: bound to a port, with no connections.
+
+Readiness is an exact look-up of a bound UDP socket of the program's own in the
+kernel's list; nothing is sent.
+"""
+
+import shlex
+import signal
+import socket
+
+from . import diagnosis
+from .failure import Failure
+from .kernel import proc
+from .kernel.syscalls import READ
+
+
+class DatagramServer:
+    """A running server of datagrams.
+
+    ``process`` is the run itself; what is not found here is looked up there.
+
+    Args:
+        program: the program.
+        process: its run.
+        target: (address, port) that it was told to be bound to.
+        args: what it was started with.
+    """
+
+    def __init__(self, program, process, target: tuple[str, int], args=()):
+        self.program = program
+        self.process = process
+        self.stage = program.stage
+        self.target = target
+        self.args = args
+        self.fd = -1
+
+    def __getattr__(self, name):
+        """Hand everything else to the process."""
+        return getattr(self.process, name)
+
+    def _bound(self) -> list[tuple[int, str, int]]:
+        """Return (descriptor, address, port) of the program's UDP sockets."""
+        found = {s.inode: s for s in self.stage.sockdiag.inet(socket.IPPROTO_UDP)}
+        return [
+            (fd, found[inode].address, found[inode].port)
+            for pid in self.process.tree()
+            for fd, inode in proc.socket_inodes(pid).items()
+            if inode in found
+        ]
+
+    def ready(self) -> bool:
+        """Whether a UDP socket of the program is bound to the target."""
+        address, port = self.target
+        for fd, found_address, found_port in self._bound():
+            if found_address == address and port in (0, found_port) and found_port:
+                self.fd = fd
+                self.target = (address, found_port)
+                return True
+        return False
+
+    def wait_ready(self) -> None:
+        """Wait until the program is bound and sleeps, waiting for a datagram."""
+        step = self.stage.tape.steps[-1]
+        where = f"{self.target[0]} port {self.target[1]}"
+        try:
+            self.process.until(self.ready, f"{self.program.name} bound to {where}")
+            blocked = self.wait_waiting()
+        except Failure as failure:
+            step.saw = failure.got
+            failure.why = failure.why or self._elsewhere()
+            raise
+        step.saw = f"bound, asleep in {blocked}"
+
+    def _elsewhere(self) -> str:
+        """Explain why no socket is bound where one should be."""
+        address, port = self.target
+        for _fd, found_address, found_port in self._bound():
+            if found_address in ("0.0.0.0", "::") and found_port == port:
+                return f"bound to every address ({found_address}) instead of {address}"
+            if found_port == port and found_address != address:
+                return f"bound to {found_address} instead of {address}"
+            if found_port == diagnosis.swapped(port):
+                return (
+                    f"bound to port {found_port}: that is {port} with its bytes swapped; "
+                    "htons() is missing"
+                )
+        return ""
+
+    def wait_waiting(self):
+        """Wait until the program sleeps, waiting for the next datagram."""
+        return self.process.wait_asleep(
+            READ, "a server asleep, waiting for the next datagram", fd=self.fd
+        )
+
+    def expect_listening_line(self) -> None:
+        """Require that stdout holds the LISTENING line, and nothing else.
+
+        The program is asleep, waiting for a datagram, so whatever it has
+        printed and flushed is there.  When nothing is, a second run on a
+        terminal tells which of the two was forgotten.
+        """
+        line = f"LISTENING {self.target[0]} {self.target[1]}\n".encode()
+        got = self.process.stdout
+        self.stage.tape.add("look", "at stdout", diagnosis.show(got))
+        if not got:
+            why = self.process.stdout_elsewhere() or "the line is not printed"
+            if self._prints_to_terminal():
+                why = (
+                    "the line is printed, but not flushed: a terminal gets each line at once, but "
+                    "here stdout is a pipe, and printf keeps the line until fflush(stdout)"
+                )
+            raise Failure(f"{diagnosis.show(line)} on stdout", "nothing", why)
+        if got != line:
+            diagnosis.fail_bytes(line, got, "on stdout")
+
+    def _prints_to_terminal(self) -> bool:
+        """Whether a second run prints something when its stdout is a terminal."""
+        self.process.signal(signal.SIGKILL)
+        try:
+            self.process.wait_end()
+            command = f"./{self.program.name} {shlex.join(self.args)}, on a terminal"
+            again = self.program.start(*self.args, stdout="pty", show=command)
+            target = (self.target[0], int(self.args[self.args.index(self.target[0]) + 1]))
+            DatagramServer(self.program, again, target).wait_ready()
+        except Failure:
+            return False
+        self.stage.tape.add("look", "at stdout", diagnosis.show(again.stdout))
+        return bool(again.stdout)
+
+
+def serve(
+    program, *options: str, address: str | None = None, port: int | None = None, after=(), **how
+) -> DatagramServer:
+    """Start a program as a server of datagrams and wait until it is ready.
+
+    Args:
+        program: the program.
+        options: arguments before the address.
+        address: where it shall be bound; by default the check's address.
+        port: the port; by default one of the check's; 0 lets the kernel choose.
+        after: arguments after the port.
+        how: passed on to ``start``.
+    """
+    address = address or program.stage.address
+    port = program.stage.port() if port is None else port
+    args = [*options, address, str(port), *after]
+    server = DatagramServer(program, program.start(*args, **how), (address, port), args)
+    server.wait_ready()
+    return server
