@@ -99,10 +99,10 @@ def describe(pid: int, call: str, args: tuple[int, ...]) -> Blocked:
         writes = _fd_set(pid, args[2], args[0])
         return Blocked(call, args, reads, writes, _timespec(pid, args[4], divisor))
     if call in syscalls.EPOLL:
-        reads = frozenset(proc.epoll_targets(pid, args[0]))
+        reads, writes = map(frozenset, proc.epoll_interest(pid, args[0]))
         pwait2 = call == "epoll_pwait2"
         timeout = _timespec(pid, args[3]) if pwait2 else _milliseconds(args[3])
-        return Blocked(call, args, reads, timeout=timeout)
+        return Blocked(call, args, reads, writes, timeout)
     if call in syscalls.READ | syscalls.ACCEPT:
         return Blocked(call, args, reads=frozenset({_signed(args[0])}))
     if call in syscalls.WRITE:

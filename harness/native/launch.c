@@ -1,6 +1,7 @@
 /* launch.c - start one program, alone and without privilege, and end all of it.
  *
- * usage: launch -c FD [-n NR,...] [-k FD,...] [-l NAME=VALUE]... -- PROG [ARG]...
+ * usage: launch -c FD [-n NR,...] [-k FD,...] [-l NAME=VALUE]... [-o N]
+ *               -- PROG [ARG]...
  *
  *   -c FD     a UNIX stream socket to the harness.  It carries, as lines, what
  *             became of the program; with the first byte, if -n is given, the
@@ -9,6 +10,8 @@
  *   -n NR,... system calls to report to the listener (seccomp_unotify(2))
  *   -k FD,... descriptors that the program keeps, besides 0, 1 and 2
  *   -l N=V    a resource limit: nofile nproc fsize core cpu stack
+ *   -o N      leave the program no descriptor below N: open /dev/null there;
+ *             not together with -n
  *
  * Lines: "pid N", "exit N" or "signal N" (the program itself), "orphans N" (so
  * many others have ended here; said of powers of two), "gone".
@@ -72,6 +75,7 @@ static struct {
 	rlim_t value;
 } limits[8];
 static int nlimits;
+static int occupied;
 
 static void
 die(const char *what)
@@ -285,6 +289,28 @@ default_signals(void)
 		die("sigprocmask");
 }
 
+/*
+ * Leave no number below that of -o free.  What exec will close goes on under a
+ * higher number until then.
+ */
+static void
+occupy(void)
+{
+	int i, flags, null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null == -1 ||
+	    (null = fcntl(null, F_DUPFD_CLOEXEC, occupied)) == -1)
+		die("-o");
+	for (i = 3; i < occupied; i++) {
+		flags = fcntl(i, F_GETFD);
+		if (flags != -1 && (flags & FD_CLOEXEC) == 0)
+			continue;
+		if ((flags != -1 && fcntl(i, F_DUPFD_CLOEXEC, occupied) == -1) ||
+		    dup2(null, i) == -1)
+			die("-o");
+	}
+}
+
 /* Become the program. */
 static void
 become(char **argv)
@@ -318,6 +344,8 @@ become(char **argv)
 		if (setrlimit(limits[i].resource, &rl) == -1)
 			die("setrlimit");
 	}
+	if (occupied > 0)
+		occupy();
 	drop_capabilities();
 	guard_others();
 	if (nwatch > 0) {
@@ -426,7 +454,7 @@ main(int argc, char **argv)
 	char byte;
 	int opt, sigfd, null, started[2];
 
-	while ((opt = getopt(argc, argv, "+c:n:k:l:")) != -1) {
+	while ((opt = getopt(argc, argv, "+c:n:k:l:o:")) != -1) {
 		switch (opt) {
 		case 'c':
 			control = number(optarg);
@@ -439,6 +467,9 @@ main(int argc, char **argv)
 			break;
 		case 'l':
 			limit(optarg);
+			break;
+		case 'o':
+			occupied = number(optarg);
 			break;
 		default:
 			return 2;
