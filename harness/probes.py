@@ -108,12 +108,12 @@ def _try_blocked() -> None:
 
 @_probe(
     "many_descriptors",
-    "a process may not have more than 1100 descriptors",
+    "a process may not have more than 1200 descriptors",
     "raise the hard limit of open files: ulimit -Hn",
 )
 def _try_many_descriptors() -> None:
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    assert most == resource.RLIM_INFINITY or most >= 1100
+    assert most == resource.RLIM_INFINITY or most >= 1200
 
 
 @_probe(

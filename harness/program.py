@@ -81,7 +81,7 @@ class Program:
             leaks: whether a memory leak is to be reported at the end.
             env: what its environment shall have besides, or otherwise.
             show: how the step shows the arguments.
-            occupied: leave it no descriptor below this number; without ``watch``.
+            occupied: leave it no descriptor below this number.
         """
         self.stage.tape.add("start", show or shlex.join([f"./{self.name}", *args]))
         env = {**environment(leaks), **(env or {})}

@@ -10,8 +10,7 @@
  *   -n NR,... system calls to report to the listener (seccomp_unotify(2))
  *   -k FD,... descriptors that the program keeps, besides 0, 1 and 2
  *   -l N=V    a resource limit: nofile nproc fsize core cpu stack
- *   -o N      leave the program no descriptor below N: open /dev/null there;
- *             not together with -n
+ *   -o N      leave the program no descriptor below N: open /dev/null there
  *
  * Lines: "pid N", "exit N" or "signal N" (the program itself), "orphans N" (so
  * many others have ended here; said of powers of two), "gone".
@@ -64,6 +63,7 @@ static int handover = HANDOVER;
 
 #define MAXWATCH 64
 #define MAXKEEP 16
+#define MAXAWAY 16
 
 static int control = -1;
 static int watch[MAXWATCH];
@@ -291,21 +291,21 @@ default_signals(void)
 
 /*
  * Leave no number below that of -o free.  What exec will close goes on under a
- * higher number until then.
+ * higher number until then, out of the way of the filter's listener.
  */
 static void
 occupy(void)
 {
 	int i, flags, null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int high = occupied + MAXAWAY;
 
-	if (null == -1 ||
-	    (null = fcntl(null, F_DUPFD_CLOEXEC, occupied)) == -1)
+	if (null == -1 || (null = fcntl(null, F_DUPFD_CLOEXEC, high)) == -1)
 		die("-o");
 	for (i = 3; i < occupied; i++) {
 		flags = fcntl(i, F_GETFD);
 		if (flags != -1 && (flags & FD_CLOEXEC) == 0)
 			continue;
-		if ((flags != -1 && fcntl(i, F_DUPFD_CLOEXEC, occupied) == -1) ||
+		if ((flags != -1 && fcntl(i, F_DUPFD_CLOEXEC, high) == -1) ||
 		    dup2(null, i) == -1)
 			die("-o");
 	}
@@ -322,7 +322,12 @@ become(char **argv)
 		die("setsid");
 	if (getrlimit(RLIMIT_NOFILE, &rl) == -1)
 		die("getrlimit");
-	if (rl.rlim_cur <= HANDOVER)
+	if (occupied > 0) {
+		rl.rlim_cur = rl.rlim_max;
+		if (setrlimit(RLIMIT_NOFILE, &rl) == -1)
+			die("setrlimit");
+		handover = occupied + MAXAWAY - 1;
+	} else if (rl.rlim_cur <= HANDOVER)
 		handover = (int)rl.rlim_cur - 1;
 	if (dup3(control, handover, O_CLOEXEC) == -1)
 		die("dup3");
@@ -333,6 +338,8 @@ become(char **argv)
 		if (fcntl(keep[i], F_SETFD, 0) == -1)
 			die("-k");
 	default_signals();
+	if (occupied > 0)
+		occupy();
 	for (i = 0; i < nlimits; i++) {
 		if (getrlimit(limits[i].resource, &rl) == -1)
 			die("getrlimit");
@@ -344,8 +351,6 @@ become(char **argv)
 		if (setrlimit(limits[i].resource, &rl) == -1)
 			die("setrlimit");
 	}
-	if (occupied > 0)
-		occupy();
 	drop_capabilities();
 	guard_others();
 	if (nwatch > 0) {

@@ -572,7 +572,12 @@ def test_launcher_leaves_no_low_descriptor(world, occupied):
     def work(stage, program):
         port = stage.port()
         process = program("listens").start(
-            "tcp", stage.address, str(port), occupied=occupied, limits={"nofile": 1100}
+            "tcp",
+            stage.address,
+            str(port),
+            occupied=occupied,
+            limits={"nofile": occupied + 2},
+            watch=["bind"] if stage.can("notify") else [],
         )
         process.wait_asleep({"pause", "rt_sigsuspend", "ppoll"}, "bound")
         found = process.descriptors()
