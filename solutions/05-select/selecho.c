@@ -36,7 +36,7 @@ static int nclients;
 
 /* accept has failed for want of a descriptor, and no client has gone since. */
 static int full;
-static const struct timespec limit = {1, 0};
+static const struct timespec tick = {1, 0};
 
 /* SIGUSR1 has come, and nobody has said anything yet. */
 static volatile sig_atomic_t asked;
@@ -262,7 +262,7 @@ write_some(int fd)
  * Wait until there is something to do: a client that has come to LFD, unless
  * full; a client with something to say, if there is room for it; a client that
  * can take some of what is queued for it.  Whoever has nothing to do here is in
- * no set.  While full, wait as long as LIMIT says at most: others than our own
+ * no set.  While full, wait as long as TICK says at most: others than our own
  * clients may give descriptors back.  SIGUSR1 may come while this waits, and
  * only then: the mask OPEN is for that.  Return what pselect returns.
  */
@@ -285,14 +285,13 @@ wait_for_work(int lfd, fd_set *reads, fd_set *writes, const sigset_t *open)
 			FD_SET(fd, writes);
 		max = fd > max ? fd : max;
 	}
-	return pselect(max + 1, reads, writes, NULL, full ? &limit : NULL,
-	    open);
+	return pselect(max + 1, reads, writes, NULL, full ? &tick : NULL, open);
 #else
 	(void)lfd;
 	(void)reads;
 	(void)writes;
 	(void)open;
-	(void)limit;
+	(void)tick;
 	errno = ENOSYS;
 	return -1;
 #endif
