@@ -585,9 +585,7 @@ SETSIZE_HINTS = (
 )
 
 
-@check(
-    points=1, kind="robust", after=SHARED, hints=SETSIZE_HINTS, needs="many_descriptors"
-)
+@check(points=1, kind="robust", after=SHARED, hints=SETSIZE_HINTS, needs="many_descriptors")
 def test_fd_setsize(program):
     """a client whose descriptor can't be watched is closed at once, the others go on"""
     beyond_fd_setsize(program)
