@@ -19,7 +19,8 @@ MIB = 1 << 20
 
 def text(program, size=12):
     """Return a few bytes that nobody can guess."""
-    return bytes(program.stage.random.choices(b"abcdefghijklmnopqrstuvwxyz", k=size))
+    piece = bytes(program.stage.random.choices(b"abcdefghijklmnopqrstuvwxyz", k=min(size, 1009)))
+    return (piece * (size // len(piece) + 1))[:size]
 
 
 def begin(program, small=False, **how):
@@ -328,10 +329,12 @@ def test_slow_reader(program):
     )
     blocked = waits(process, why)
     require(1 in blocked.writes, "stdout watched for writing", f"asleep in {blocked}", why)
+    got = bytearray(os.read(end, 4096))
+    program.stage.tape.add("read", f"{len(got)} bytes of its output, and no more")
+    blocked = waits(process, why)
     word = text(program)
     process.write(word)
     server.expect(word, why)
-    got = bytearray()
 
     def drained():
         with contextlib.suppress(BlockingIOError):

@@ -4,8 +4,8 @@ import signal
 import socket
 
 from harness import Failure, check, diagnosis, fail, require
-from harness.kernel import netns, proc
-from harness.kernel.syscalls import ACCEPT, MULTIPLEX
+from harness.kernel import netns, proc, syscalls
+from harness.kernel.syscalls import ACCEPT, MULTIPLEX, SLEEP
 from harness.peers import steal, writable
 
 MIB = 1 << 20
@@ -21,7 +21,8 @@ STARVED = (
 
 def text(program, size=12):
     """Return a few bytes that nobody can guess."""
-    return bytes(program.stage.random.choices(b"abcdefghijklmnopqrstuvwxyz", k=size))
+    piece = bytes(program.stage.random.choices(b"abcdefghijklmnopqrstuvwxyz", k=min(size, 1009)))
+    return (piece * (size // len(piece) + 1))[:size]
 
 
 def ask(program, client, why=""):
@@ -31,8 +32,29 @@ def ask(program, client, why=""):
     try:
         client.expect(data, why)
     except Failure as failure:
-        failure.why = failure.why or why
+        failure.why = why_unwatched(program) or failure.why or why
         raise
+
+
+def why_unwatched(program):
+    """Name the mistake of a program that sleeps and watches too little; or nothing."""
+    process = program.stage.processes[-1]
+    blocked = process.asleep_in(MULTIPLEX)
+    if blocked is None or blocked.call in syscalls.EPOLL:
+        return ""
+    sockets = set(proc.socket_inodes(process.pid))
+    missing = sorted(sockets - blocked.reads - blocked.writes)
+    if not missing:
+        return ""
+    if blocked.call in syscalls.SELECT and blocked.args[0] == missing[0] == max(sockets):
+        return (
+            f"the first argument of select is {blocked.args[0]}, and descriptor {missing[0]} is "
+            "not watched: it is the highest descriptor plus one"
+        )
+    return (
+        f"{', '.join(map(str, missing))} not watched: select changes its sets, so fill them "
+        "again before each call; and its first argument is the highest descriptor plus one"
+    )
 
 
 def ask_quietly(program, clients, why, what):
@@ -99,7 +121,11 @@ def no_timer(blocked):
 )
 def test_echoes(program):
     """says LISTENING, and sends back what a client sends, as soon as it has come"""
-    server = program.serve()
+    try:
+        server = program.serve()
+    except Failure as failure:
+        failure.why = failure.why or why_unwatched(program)
+        raise
     address, port = server.target
     server.expect_listening_line(f"LISTENING {address} {port}\n")
     client = server.connect()
@@ -107,7 +133,11 @@ def test_echoes(program):
     for data in (b"a", b"bc\n", b"no newline", bytes(range(256)), text(program, 3000)):
         server.wait_quiet()
         client.send(data)
-        client.expect(data, why)
+        try:
+            client.expect(data, why)
+        except Failure as failure:
+            failure.why = why_unwatched(program) or failure.why
+            raise
 
 
 @check(
@@ -226,15 +256,19 @@ def test_ready_together(program):
 def test_leaves(program):
     """a client that ends its input gets the rest, then end of file; and is watched no more"""
     server = program.serve()
-    stays = server.connect()
     leaves = server.connect()
+    stays = server.connect()
     ask(program, stays)
     ask(program, leaves)
     before = server.descriptors()
     was = number(server, leaves)
     data = text(program, 20_000)
+    watching(program, server)
+    server.freeze()
     leaves.send(data)
     leaves.half_close()
+    netns.flush_loopback()
+    server.thaw()
     leaves.expect_end(
         data, "the client has ended its input, and waits for the end of the echo: close(2)"
     )
@@ -440,15 +474,24 @@ def test_stolen(program):
     server = program.serve(watch=("socket", *ACCEPT))
     client = server.connect()
     ask(program, client)
+    found = []
+
+    def keep(held):
+        if not found:
+            found.append(held)
+            return "keep"
+        return None
+
+    server.breakpoints.on(ACCEPT, keep)  # first, for connect lets the program go on
     victim = server.connect()
-    held = server.breakpoints.hold(ACCEPT, "a call of accept")
+    server.until(lambda: found, "a call of accept")
     program.stage.tape.add("hold", "selecho, which is about to call accept")
     with server.borrow(server.listener_fd) as listener:
         stolen = steal(listener)
     program.stage.tape.add("steal", f"{victim.name}, as a process with the same listener would")
     assert stolen
     program.stage.closers.append(stolen.close)
-    held.let_go()
+    found[0].let_go()
     why = (
         "select said that a client was there, and now there is none: accept waits for the next "
         "one, and all clients with it. The listener must be O_NONBLOCK; EAGAIN is no error then"
@@ -476,7 +519,7 @@ def test_stolen(program):
 )
 def test_no_descriptor_left(program):
     """without a descriptor for the next client, sleeps, serves the others, and goes on later"""
-    server = program.serve(occupied=1014, limits={"nofile": 1024}, watch=MULTIPLEX)
+    server = program.serve(occupied=1014, limits={"nofile": 1024}, watch=MULTIPLEX | SLEEP)
     program.stage.tape.add("limit", "it has ten descriptors that it can use, 1014 to 1023")
     clients, waiting = [], None
     calls, cuts = [], []
@@ -498,7 +541,15 @@ def test_no_descriptor_left(program):
             cuts.append(pause)
             held.cut()
 
+    def sleeps(held):
+        raise Failure(
+            "a server that waits in select or poll",
+            f"one that pauses in {held.call}",
+            "nobody is served while it pauses: wait in select, without the listener",
+        )
+
     server.breakpoints.on(MULTIPLEX, rest)
+    server.breakpoints.on(SLEEP, sleeps)
     while waiting is None:
         client = server.connect()
         client.send(b"x")
@@ -535,7 +586,7 @@ def test_no_descriptor_left(program):
         waiting.expect(b"x", "a client has left, so there is a descriptor for the next")
         ask_quietly(program, [waiting, *clients], why, "and the one who had to wait")
     except Failure as failure:
-        failure.why = failure.why if failure.why.startswith("a client") else why
+        failure.why = failure.why if failure.why.startswith(("a client", "nobody")) else why
         raise
 
 
