@@ -1,7 +1,6 @@
 """Checks of chat: many clients, each with a line begun and a queue, in one process."""
 
 import contextlib
-import errno
 
 from harness import Failure, check, fail, peers, require
 from harness.diagnosis import show
@@ -234,10 +233,14 @@ def test_fragments(program):
     words = [room.word() for _ in range(4)]
     room.here[0].send(b"\n".join(words))
     for word in words[:3]:
-        room.hear(b"0: %s\n" % word, but=(0,), why=(
-            "several lines came in one piece, and those after the first were not passed on: look "
-            "at all that recv has returned"
-        ))
+        room.hear(
+            b"0: %s\n" % word,
+            but=(0,),
+            why=(
+                "several lines came in one piece, and those after the first were not passed on: look "
+                "at all that recv has returned"
+            ),
+        )
     room.nothing("a line is passed on when it is complete, not before", 1, 2)
     room.here[0].send(b"\n")
     room.hear(b"0: %s\n" % words[3], but=(0,), why=whole)

@@ -75,10 +75,14 @@ class Ends:
         if found and found.call in ACCEPT | SELECT | POLL | EPOLL:
             here = self.listener(index)
             if found.call in ACCEPT:
-                return why_not_served(self.server) if here in found.reads else (
-                    f"it waits in accept at one listening socket ({show_fds(found.reads)}), and "
-                    f"nobody looks at the others: only select or poll may wait, and accept must "
-                    "not: O_NONBLOCK on every listening socket"
+                return (
+                    why_not_served(self.server)
+                    if here in found.reads
+                    else (
+                        f"it waits in accept at one listening socket ({show_fds(found.reads)}), and "
+                        f"nobody looks at the others: only select or poll may wait, and accept must "
+                        "not: O_NONBLOCK on every listening socket"
+                    )
                 )
             if here not in found.reads:
                 return (
@@ -402,9 +406,7 @@ def test_failures(program):
     """goes on when accept fails with ECONNABORTED or EMFILE, or fork with EAGAIN"""
     command, text = printing(program)
     forks = {"fork", "vfork", "clone", "clone3"}
-    ends = Ends(
-        program, 2, "-c", command, watch=ACCEPT | SLEEP | SELECT | POLL | EPOLL | forks
-    )
+    ends = Ends(program, 2, "-c", command, watch=ACCEPT | SLEEP | SELECT | POLL | EPOLL | forks)
     server = ends.server
     before = set(server.descriptors())
     server.breakpoints.on(SLEEP | SELECT | POLL | EPOLL, lambda held: held.cut())
@@ -464,7 +466,9 @@ def test_descriptors(program):
         seen |= pids
         (pid,) = pids
         found = ends.server.descriptors(pid)
-        names = {f"socket:[{_inode(ends, i)}]": f"a listening socket, {ordinal(i)}" for i in range(3)}
+        names = {
+            f"socket:[{_inode(ends, i)}]": f"a listening socket, {ordinal(i)}" for i in range(3)
+        }
         shown = ", ".join(f"{fd} is {names.get(what, what)}" for fd, what in sorted(found.items()))
         program.stage.tape.add("look", "at the descriptors of the command", shown)
         left = [names[what] for what in found.values() if what in names]
