@@ -231,16 +231,13 @@ def test_fragments(program):
         room.here[1].send(bytes([byte]), quiet=True)
     room.hear(b"1: %s\n" % one, but=(1,), why=whole)
     words = [room.word() for _ in range(4)]
+    every = (
+        "several lines came in one piece, and those after the first were not passed on: look at "
+        "all that recv has returned"
+    )
     room.here[0].send(b"\n".join(words))
-    for word in words[:3]:
-        room.hear(
-            b"0: %s\n" % word,
-            but=(0,),
-            why=(
-                "several lines came in one piece, and those after the first were not passed on: look "
-                "at all that recv has returned"
-            ),
-        )
+    for one in words[:3]:
+        room.hear(b"0: %s\n" % one, but=(0,), why=every)
     room.nothing("a line is passed on when it is complete, not before", 1, 2)
     room.here[0].send(b"\n")
     room.hear(b"0: %s\n" % words[3], but=(0,), why=whole)
@@ -481,7 +478,7 @@ def test_slow(program):
     room = Room(program, 1)
     slow = room.join(**NARROW)
     witness = room.join()
-    server, lines = room.server, speech(room, LINE + 4)
+    lines = speech(room, LINE + 4)
     told = len(b"* 2 joined\n")
     gone = b"* %d left (slow)\n" % slow
     tape = room.stage.tape

@@ -74,15 +74,11 @@ class Ends:
         found = self.server.asleep_in(ACCEPT)
         if found and found.call in ACCEPT | SELECT | POLL | EPOLL:
             here = self.listener(index)
-            if found.call in ACCEPT:
+            if found.call in ACCEPT and here not in found.reads:
                 return (
-                    why_not_served(self.server)
-                    if here in found.reads
-                    else (
-                        f"it waits in accept at one listening socket ({show_fds(found.reads)}), and "
-                        f"nobody looks at the others: only select or poll may wait, and accept must "
-                        "not: O_NONBLOCK on every listening socket"
-                    )
+                    f"it waits in accept at one listening socket, {show_fds(found.reads)}, and "
+                    "looks at no other: only select or poll may wait, and accept must not, so "
+                    "O_NONBLOCK on every listening socket"
                 )
             if here not in found.reads:
                 return (
