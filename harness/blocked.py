@@ -55,7 +55,10 @@ def _fd_set(pid: int, address: int, count: int) -> frozenset[int]:
         return frozenset()
     data = proc.peek(pid, address, (min(count, _FD_SETSIZE) + 63) // 64 * 8)
     return frozenset(
-        index * 8 + bit for index, byte in enumerate(data) for bit in range(8) if byte >> bit & 1
+        index * 8 + bit
+        for index, byte in enumerate(data)
+        for bit in range(8)
+        if byte >> bit & 1 and index * 8 + bit < count
     )
 
 
