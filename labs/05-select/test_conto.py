@@ -75,6 +75,9 @@ def test_connects(program):
     try:
         process.until(lambda: process.stdout or process.end_status, '"connected\\n" on stdout')
     except Failure as failure:
+        found = process.asleep_in(READ)
+        if found is not None and found.call in READ:
+            why = "printed, but not flushed: stdout is a pipe here, and printf keeps the line"
         failure.why = failure.why or why
         raise
     why = "blocking again: after the connection is made, the socket gets its old flags"
@@ -148,7 +151,7 @@ def test_blocking_again(program):
     try:
         blocked = process.wait_asleep(READ, "conto asleep in a read of the socket")
     except Failure as failure:
-        failure.why = failure.why or why
+        failure.why = why
         raise
     sockets = proc.socket_inodes(process.pid)
     left = [fd for fd in sockets if proc.flags(process.pid, fd) & O_NONBLOCK]

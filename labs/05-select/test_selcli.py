@@ -23,18 +23,17 @@ def text(program, size=12):
     return (piece * (size // len(piece) + 1))[:size]
 
 
-def begin(program, small=False, **how):
+def begin(program, rcvbuf=0, **how):
     """Start the program against a server of ours; return both ends.
 
     Args:
         program: the program.
-        small: whether the server's kernel takes little before it is read.
+        rcvbuf: the bytes that the server's kernel takes before they are read.
         how: passed on to ``start``.
     """
     door = Door(program.stage, (program.stage.address, program.stage.port()), decoy=True)
-    if small:
-        door.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        door.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+    if rcvbuf:
+        door.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
     address, port = door.target
     process = program.start(address, str(port), stdin=True, **how)
     return process, door.accept()
@@ -139,8 +138,23 @@ def test_half_close(program):
         )
     server.close()
     process.expect_exit(0)
-    process.expect_stdout(answer)
+    got = process.stdout
+    program.stage.tape.add("look", "at stdout", diagnosis.show(got))
+    require(got == answer, diagnosis.show(answer), diagnosis.show(got), why)
     process.expect_stderr(b"")
+
+
+def feed(process, rest):
+    """Write to stdin until nobody takes more; return what is left."""
+    before = None
+    while rest and before != len(rest):
+        before = len(rest)
+        with contextlib.suppress(BlockingIOError):
+            while rest:
+                rest = rest[os.write(process.stdin, rest[:65536]) :]
+        process.wait_quiet()
+        netns.flush_loopback()
+    return rest
 
 
 @check(
@@ -152,17 +166,31 @@ def test_half_close(program):
         "fcntl(2) with O_NONBLOCK on the socket; write(2) then takes a part, or fails with EAGAIN.",
         "In selcli.c: exchange, the flags of the socket; drain, what write has not taken.",
     ),
+    needs="notify",
 )
 def test_32_mb(program):
     """moves 32 MB through an echo server that does not read while it writes"""
     path = program.stage.path("out")
-    process, server = begin(program, stdout=path)
+    process, server = begin(program, 4096, stdout=path, watch=("socket",))
     with contextlib.suppress(OSError):
         fcntl.fcntl(process.stdin, fcntl.F_SETPIPE_SZ, MIB)
     block = program.stage.random.randbytes(99_991)
     data = (block * (BYTES // len(block) + 1))[:BYTES]
     rest, back = memoryview(data), memoryview(b"")
-    program.stage.tape.add("write", f"{BYTES} bytes to stdin; the server sends each piece back")
+    why = (
+        "it waits until the server takes more, the server waits until it is read, and so "
+        "both wait for ever: no write to the socket may wait (O_NONBLOCK)"
+    )
+    # A send buffer that takes little, as on a slow line: writes are short.
+    waits(process, why)
+    with process.borrow(the_socket(process)) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        program.stage.tape.add("write", f"{BYTES} bytes to stdin; the server does not read yet")
+        rest = feed(process, rest)
+        waits(process, why)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * MIB)
+    server.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * MIB)
+    program.stage.tape.add("note", "now the server sends back what it reads, piece by piece")
 
     def move():
         nonlocal rest, back
@@ -196,10 +224,7 @@ def test_32_mb(program):
         )
     except Failure as failure:
         failure.got += f", with {BYTES - len(rest)} bytes written and {os.stat(path).st_size} back"
-        failure.why = failure.why or (
-            "it waits until the server takes more, the server waits until it is read, and so "
-            "both wait for ever: no write to the socket may wait (O_NONBLOCK)"
-        )
+        failure.why = failure.why or why
         raise
     process.expect_exit(0)
     with open(path, "rb") as file:
@@ -246,7 +271,11 @@ def test_refused(program):
     process = program.start(address, str(port))
     process.expect_exit(1)
     process.expect_stdout(b"")
-    process.expect_stderr(b"selcli: connect: Connection refused\n")
+    line = b"selcli: connect: Connection refused\n"
+    got = process.stderr
+    program.stage.tape.add("look", "at stderr", diagnosis.show(got))
+    why = "connect has failed, and nobody looked at what it returned"
+    require(got == line, f"{diagnosis.show(line)} on stderr", diagnosis.show(got), why)
     process = program.start(address)
     process.expect_exit(2)
     process.expect_stdout(b"")
@@ -261,24 +290,19 @@ def test_refused(program):
         "While something waits to be sent, the socket is in the write set, and stdin in none.",
         "In selcli.c: step, and drain when write fails with EAGAIN.",
     ),
+    needs="notify",
 )
 def test_slow_server(program):
     """a server that does not read is heard all the same, and stdin waits"""
-    process, server = begin(program, small=True)
+    process, server = begin(program, 4096, watch=("socket",))
     data = text(program, 4 * MIB)
     rest = memoryview(data)
     why = "the server does not read: no write to the socket may wait for that (O_NONBLOCK)"
+    waits(process, why)
+    with process.borrow(the_socket(process)) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     program.stage.tape.add("write", "4 MiB to stdin, so far as it is read")
-    with contextlib.suppress(BlockingIOError):
-        while rest:
-            before = len(rest)
-            with contextlib.suppress(BlockingIOError):
-                while rest:
-                    rest = rest[os.write(process.stdin, rest[:65536]) :]
-            process.wait_quiet()
-            netns.flush_loopback()
-            if len(rest) == before:
-                break
+    rest = feed(process, rest)
     require(
         len(rest) > 2 * MIB,
         "a program that reads no more of stdin when the server takes nothing",
@@ -424,7 +448,11 @@ def test_idle(program):
     why = "stdin at its end is always readable: leave it out of the set then"
     for what in ("both are silent", "stdin has ended"):
         program.stage.tape.add("note", what)
-        blocked = waits(process, why)
+        try:
+            blocked = waits(process, why)
+        except Failure as failure:
+            failure.why = why if what == "stdin has ended" else failure.why
+            raise
         require(
             blocked.timeout is None and not blocked.writes,
             "asleep without a time limit, and nothing watched for writing",
