@@ -51,6 +51,17 @@ def why_not_served(server, *clients) -> str:
     return next(filter(None, (_why_overlooked(server, found, one) for one in clients)), "")
 
 
+def why_busy(failure) -> str:
+    """Explain why a server that has nothing to do does not sleep; empty if it does."""
+    if "keeps the CPU busy" not in failure.got:
+        return ""
+    return (
+        "select returns at once, again and again, for what it calls ready is never dealt with: "
+        "an end of file after which the descriptor is not closed, a client that accept does not "
+        "take, or room to write where nothing is to be written"
+    )
+
+
 def _why_overlooked(server, found, client) -> str:
     """Explain why a client is not among those that a multiplexing call waits for."""
     fd = end_of(server, client)
