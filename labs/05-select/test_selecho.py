@@ -586,23 +586,23 @@ def test_no_descriptor_left(program):
 
     server.breakpoints.on(MULTIPLEX, rest)
     server.breakpoints.on(SLEEP, sleeps)
-    while waiting is None:
-        client = server.connect()
-        client.send(b"x")
-        if len(clients) == 9:  # nine and the listener: this one can't come in
-            waiting = client
-            break
-        server.wait_quiet()
-        client._pull()
-        if client.received or client.ended:
-            client.expect(b"x", why)
-            clients.append(client)
-        else:
-            waiting = client
-    require(clients, "some of ten descriptors used for clients", "none")
-    # from here on no client can be accepted
-    calls.clear()
     try:
+        while waiting is None:
+            client = server.connect()
+            client.send(b"x")
+            if len(clients) == 9:  # nine and the listener: this one can't come in
+                waiting = client
+                break
+            server.wait_quiet()
+            client._pull()
+            if client.received:
+                client.expect(b"x", why)
+                clients.append(client)
+            else:
+                waiting = client
+        require(clients, "some of ten descriptors used for clients", "none")
+        # from here on no client can be accepted
+        calls.clear()
         ask_quietly(program, clients, why, "all who have come in")
         blocked = server.wait_asleep(MULTIPLEX, "asleep", fd=number(server, clients[0]))
         program.stage.tape.add("look", "where selecho is", f"asleep in {blocked}")
