@@ -21,13 +21,14 @@
 #include <unistd.h>
 
 enum {
-	QUEUESIZE = 1 << 20
-}; /* bytes that are kept for a client at most */
+	QUEUESIZE = 1 << 20 /* bytes that are kept for a client at most */
+};
 
 struct client {
-	size_t start, len; /* LEN bytes from START on are to be sent, ... */
+	size_t start,
+	    len; /* LEN bytes of RING, from START on, are to be sent */
 	int ended; /* the client has no more to say */
-	char ring[QUEUESIZE]; /* ... and go on at the beginning */
+	char ring[QUEUESIZE];
 };
 
 /* The clients by descriptor, and how many there are. */
