@@ -24,10 +24,10 @@ enum {
 	QUEUESIZE = 1 << 20 /* bytes that are kept for a client at most */
 };
 
+/* A client: LEN bytes of its ring, from START on, are to be sent to it. */
 struct client {
-	size_t start,
-	    len; /* LEN bytes of RING, from START on, are to be sent */
-	int ended; /* the client has no more to say */
+	size_t start, len;
+	int ended; /* it has no more to say */
 	char ring[QUEUESIZE];
 };
 
