@@ -206,6 +206,11 @@ def listening_elsewhere(sockets, address: str, port: int) -> str:
     for found_address, found_port in listening:
         if found_port == port and found_address in ("0.0.0.0", "::"):
             return f"listening on every address ({found_address}) instead of {address}"
+        if (found_address, found_port) == (address, port):
+            return (
+                "it listens there, but does not wait for a client there: accept is not called, or "
+                "select does not watch this socket (its first argument is the highest plus 1)"
+            )
         if found_port == port:
             return f"listening on {found_address} instead of {address}"
         if found_port == swapped(port):

@@ -67,9 +67,12 @@ def _why_overlooked(server, found, client) -> str:
     fd = end_of(server, client)
     name = client.name
     if fd == -1:
+        client._pull()
+        if client.ended:
+            return f"the server has closed the connection of {name}, which has not left"
         fd, name = server.listener_fd, "the listening socket"
         if server.queue()[0] == 0:
-            return f"{name} was closed by the server" if client.ended else ""
+            return ""
     if fd in found.reads:
         return ""
     if found.call in SELECT and 0 < found.args[0] <= fd:
@@ -79,7 +82,8 @@ def _why_overlooked(server, found, client) -> str:
         )
     return (
         f"it sleeps in {found}, and descriptor {fd} ({name}) is not among those it waits for. "
-        "select leaves in its sets only what is ready: fill them anew before every call"
+        "select leaves in its sets only what is ready: fill them anew before every call. And who "
+        "is given up is closed"
     )
 
 

@@ -17,6 +17,7 @@ UNREAD = (
     "select calls its descriptor writable"
 )
 
+NEWCOMER = "a client reads nothing of its own arrival, nor of what was before"
 LATER = (
     "that a client has left is an event of its own, to be told when everybody has been told the "
     "line that was too much for it"
@@ -49,7 +50,7 @@ class Room:
     def join(self, **how) -> int:
         """Let one more client come, and all others read of it; return its number."""
         number = self.connect(**how)
-        self.hear(b"* %d joined\n" % number, but=(number,))
+        self.hear(b"* %d joined\n" % number, but=(number,), why=NEWCOMER)
         return number
 
     def hear(self, expected: bytes, but=(), why: str = "") -> None:
@@ -63,10 +64,10 @@ class Room:
         with self.explained(why):
             self.here[number].expect(expected)
 
-    def say(self, number: int, text: bytes, but=()) -> None:
+    def say(self, number: int, text: bytes, but=(), why: str = "") -> None:
         """Let a client say a line, and all others but some read it."""
         self.here[number].send(text + b"\n")
-        self.hear(b"%d: %s\n" % (number, text), but=(number, *but))
+        self.hear(b"%d: %s\n" % (number, text), but=(number, *but), why=why)
 
     def leave(self, number: int) -> None:
         """Let a client leave, and all others read of it."""
@@ -85,8 +86,13 @@ class Room:
         return bytes(self.random.choices(range(97, 123), k=9))
 
     @contextlib.contextmanager
-    def explained(self, why: str = ""):
-        """Give a failure in the block the diagnosis that fits this server."""
+    def explained(self, why: str = "", sure: bool = False):
+        """Give a failure in the block the diagnosis that fits this server.
+
+        Args:
+            why: the diagnosis where nothing that is known of the server fits.
+            sure: whether it fits better than anything else.
+        """
         try:
             yield
         except Failure as failure:
@@ -95,8 +101,10 @@ class Room:
                 with contextlib.suppress(Failure):
                     self.server.wait_quiet()
                 found = self.stage.diagnose(())
+            end = self.server.how_it_ended()
+            found = found or (end and f"the server {end}: nothing that a client does ends it")
             found = found or why_not_served(self.server, *self.here.values())
-            failure.why = found or why or failure.why
+            failure.why = (sure and why) or found or why or failure.why
             raise
 
     def expect_lines(self, number: int, lines, due: str, why: str = "") -> list[bytes]:
@@ -182,7 +190,7 @@ def test_listens(program):
 def test_joined(program):
     """gives its clients numbers from 0, and tells those who are there: * N joined"""
     room = Room(program, 4)
-    room.nothing("a client reads nothing of its own arrival, nor of what was before", *room.here)
+    room.nothing(NEWCOMER, *room.here)
 
 
 @check(
@@ -228,7 +236,7 @@ def test_fragments(program):
     room.here[1].send(one[:4])
     room.here[2].send(two[:6])
     room.nothing("a line is passed on when it is complete, not before", 0, 1, 2)
-    room.say(0, room.word())
+    room.say(0, room.word(), why=whole)
     room.here[1].send(one[4:] + b"\n")
     room.hear(b"1: %s\n" % one, but=(1,), why=whole)
     room.here[2].send(two[6:] + b"\n")
@@ -311,13 +319,14 @@ def test_unfinished(program):
 def test_long_lines(program):
     """cuts a line into pieces of 4096 bytes, and one of just 4096 is not cut"""
     room = Room(program, 2)
+    whole = "and no empty one after it: the newline after a full piece ends just that piece"
     for size in (LINE - 1, LINE, LINE + 1, 2 * LINE, 3 * LINE + 5):
         text = bytes(room.random.choices(range(97, 123), k=size))
         room.stage.tape.add("say", f"client 0: a line of {size} bytes")
         room.here[0].send(text + b"\n", quiet=True)
         for at in range(0, size, LINE):
             room.expect(1, b"0: %s\n" % text[at : at + LINE], f"a line of {size} bytes")
-        room.say(0, room.word())
+        room.say(0, room.word(), why=f"a line of {size} bytes, {whole}")
 
 
 @check(
@@ -428,6 +437,26 @@ def speech(room: Room, size: int) -> list[bytes]:
         yield b"0: " + (b"%06d " % next(count) + text)[: size - 4] + b"\n"
 
 
+def read_all(room: Room, number: int, due: bytes, what: str) -> None:
+    """Require that a client reads what was queued for it, byte for byte."""
+    client = room.here[number]
+    why = (
+        "a part of what was queued got lost, or came twice: send may take less than it was given; "
+        "just what it has taken leaves the queue"
+    )
+    step = room.stage.tape.add("read", f"{client.name}: {what}, {len(due)} bytes")
+    with room.explained(why):
+        got = client.read(len(due))
+    if got != due:
+        at = next((i for i, (a, b) in enumerate(zip(due, got, strict=False)) if a != b), len(got))
+        fail(
+            f"{show(due[at : at + 24])} at byte {at} for {client.name}",
+            show(got[at : at + 24]) + (", then the end" if client.ended else ""),
+            room.stage.diagnose(()) or why,
+        )
+    step.saw = "yes"
+
+
 @check(
     points=2,
     kind="robust",
@@ -445,9 +474,9 @@ def test_late_reader(program):
     late = room.join(**NARROW)
     server, lines = room.server, speech(room, 1000)
     told = []
-    with folded(room, "say", f"client 0: 200 lines, which client 1 reads and client {late} not"):
-        for _ in range(20):
-            some = [next(lines) for _ in range(10)]
+    with folded(room, "say", f"client 0: 500 lines, which client 1 reads and client {late} not"):
+        for _ in range(10):
+            some = [next(lines) for _ in range(50)]
             told += some
             room.here[0].send(b"".join(line[3:] for line in some), quiet=True)
             room.expect(1, b"".join(some), UNREAD)
@@ -455,20 +484,13 @@ def test_late_reader(program):
         fds = {number: end_of(server, client) for number, client in room.here.items()}
         require_waits(server, {server.listener_fd, *fds.values()}, {fds[late]}, UNREAD)
         room.say(1, room.word(), but=(late,))
-        require_waits(server, {server.listener_fd, *fds.values()}, {fds[late]}, UNREAD)
-    client = room.here[late]
     due = b"".join(told)
-    client._note("read", f"all that client 0 has said, {len(due)} bytes")
-    with room.explained():
-        got = client.read(len(due))
-    if got != due:
-        at = next((i for i, (a, b) in enumerate(zip(due, got, strict=False)) if a != b), len(got))
-        fail(
-            f"{show(due[at : at + 24])} at byte {at} for {client.name}",
-            show(got[at : at + 24]),
-            "a part of what was queued got lost, or came twice: send may take less than it was "
-            "given; just what it has taken leaves the queue",
-        )
+    read_all(room, late, due[: len(due) // 10], "a tenth of what client 0 has said")
+    with room.explained(UNREAD):
+        room.say(1, room.word(), but=(late,))
+        require_waits(server, {server.listener_fd, *fds.values()}, {fds[late]}, UNREAD)
+    read_all(room, late, due[len(due) // 10 :], "the rest")
+    room.read_until(late, b"\n")
     room.read_until(late, b"\n")
     with room.explained():
         require_waits(server, {server.listener_fd, *fds.values()})
@@ -575,14 +597,14 @@ def test_stolen(program):
 def test_number_again(program):
     """is not confused when two leave and two come, who get their descriptors, at once"""
     room = Room(program, 4)
-    half = room.word()
+    halves = {1: room.word(), 3: room.word()}
     room.server.freeze()
-    room.here[1].send(half)
-    room.here.pop(1).close()
-    room.here.pop(3).close()
+    for number, half in halves.items():
+        room.here[number].send(half)
+        room.here.pop(number).close()
     new = [room.connect(), room.connect()]
     room.server.thaw()
-    due = [b"1: %s\n" % half, b"* 1 left\n", b"* 3 left\n"]
+    due = [b"%d: %s\n" % one for one in halves.items()] + [b"* 1 left\n", b"* 3 left\n"]
     due += [b"* %d joined\n" % number for number in new]
     why = (
         "descriptors that have become free were given to newcomers in the same pass: what select "
@@ -591,8 +613,8 @@ def test_number_again(program):
     for number in (0, 2):
         got = room.expect_lines(number, due, "who has left, and who has come", why)
         require(
-            got.index(due[0]) < got.index(due[1]),
-            "the last line of client 1 before it has left",
+            got.index(due[0]) < got.index(due[2]) and got.index(due[1]) < got.index(due[3]),
+            "the last line of a client before it has left",
             show(b"".join(got), 200),
         )
     last = room.word()
@@ -600,8 +622,10 @@ def test_number_again(program):
     room.expect(2, b"0: %s\n" % last)
     for number in new:
         room.read_until(number, b"0: %s\n" % last)
+    new.append(room.join())
+    why = "what was kept of the line of a client who has left must not become another's"
     for number in (*new, 2):
-        room.say(number, room.word())
+        room.say(number, room.word(), why=why)
 
 
 @check(
@@ -620,24 +644,28 @@ def test_gone(program):
     server = room.server
     room.here.pop(2).reset()
     room.hear(b"* 2 left\n")
-    last = room.word()
-    words = [room.word() for _ in range(4)]
+    text = room.word() * 100
+    said = {number: [b"%02d " % at + text for at in range(50)] for number in (0, 4)}
+    lines = {number: [b"%d: %s\n" % (number, one) for one in said[number]] for number in said}
     server.freeze()
-    room.here[4].send(last + b"\n")
+    for number, some in said.items():
+        room.stage.tape.add("say", f"client {number}: 50 lines, {50 * (len(text) + 4)} bytes")
+        room.here[number].send(b"".join(one + b"\n" for one in some), quiet=True)
     room.here.pop(4).close()
     room.here.pop(3).reset()
-    for word in words:
-        room.here[0].send(word + b"\n")
     server.thaw()
-    due = [b"0: %s\n" % word for word in words]
-    due += [b"4: %s\n" % last, b"* 4 left\n", b"* 3 left\n"]
+    gone = [b"* 4 left\n", b"* 3 left\n"]
     why = (
         "client 4 had said something before it left: that a send to it fails does not mean that "
         "nothing of it is to be read any more, so let recv find the end"
     )
+    due = [*lines[0], *lines[4], *gone]
     got = room.expect_lines(1, due, "what clients 0 and 4 have said, and who has left", why)
-    require([line for line in got if line in due[:4]] == due[:4], "the right order", show(got[0]))
-    room.expect(0, b"".join(line for line in got if line not in due[:4]))
+    for number in said:
+        right = [line for line in got if line in lines[number]] == lines[number]
+        require(right, f"the lines of client {number} in their order", "another order")
+    require(got.index(gone[0]) > got.index(lines[4][-1]), "* 4 left after its last line", "before")
+    room.expect_lines(0, [*lines[4], *gone], "what client 4 has said, and who has left", why)
     room.server.freeze()
     peers.connect(room.stage, server.target, "a newcomer").reset()
     room.server.thaw()
@@ -671,7 +699,7 @@ def test_no_descriptor(program):
         "socket until somebody leaves or a second is over, select can sleep"
     )
     for speaker in (0, 2):
-        with room.explained(why):
+        with room.explained(why, sure=True):
             server.wait_quiet()
         room.say(speaker, room.word(), but=(number,))
     room.here.pop(1).close()

@@ -115,7 +115,12 @@ def test_datagrams(program):
         ask(server, one, word(program))
     for size in (0, 1, 1473, 65507, 0, 3):
         data = program.stage.random.randbytes(size)
-        ask(server, ones[size % 3], data, "an empty datagram is one, too, and 65507 the longest")
+        why = (
+            "recvfrom cuts what is longer than the buffer it is given: room for the longest, 65507"
+            if size
+            else "0 bytes are a datagram, too, not the end of anything: it goes back"
+        )
+        ask(server, ones[size % 3], data, why)
 
 
 @check(
@@ -141,7 +146,7 @@ def test_streams(program):
     with explained(server, clients[2]):
         clients[2].send(data)
         clients[2].half_close()
-        clients[2].expect_end(data)
+        clients[2].expect_end(data, "the client has ended and got everything: close its connection")
     clients.pop(2).close()
     ones = [one, peers.Datagrams(program.stage, name="another sender")]
     server.freeze()
@@ -256,9 +261,13 @@ def test_never_reads(program):
                 {end_of(server, late)},
                 "what is to be sent back to a client waits for room: FD_SET in the set for writing",
             )
-    with explained(server, late):
+    why = (
+        "bytes got lost or came twice: what is still to be sent back stays in its buffer, so "
+        "nothing is read into that meanwhile"
+    )
+    with explained(server, late, why=why):
         got = late.read(sent)
-    require(got == data[:sent], f"{sent} bytes, as they were sent", "others")
+    require(got == data[:sent], f"{sent} bytes, as they were sent", "others", why)
 
 
 @check(
@@ -330,7 +339,8 @@ def test_sleeps(program):
     for client in clients:
         talk(server, client, word(program))
         ask(server, one, word(program))
-    require_alone(server)
+    with explained(server, *clients):
+        require_alone(server)
     require_waits(server, sockets | {end_of(server, client) for client in clients})
     clients[0].close()
     clients[1].reset()
