@@ -1,6 +1,7 @@
 """Checks of chat: many clients, each with a line begun and a queue, in one process."""
 
 import contextlib
+import socket
 
 from harness import Failure, check, fail, peers, require
 from harness.diagnosis import show
@@ -135,13 +136,14 @@ class Room:
         return got
 
     def unread(self, number: int, told: int) -> tuple[int, int]:
-        """Return how much of ``told`` bytes the server itself keeps for a client.
+        """Return how much of ``told`` bytes, not taken yet, the server keeps for a client.
 
         The kernel says how much it has: what the server has written and the
         client's side has not acknowledged, and what waits there to be read;
         a little may be counted twice, hence the least and the most.
         """
         self.server.wait_quiet()
+        told -= len(self.here[number].received)
         address, port = self.here[number].sock.getsockname()
         ends = self.stage.connections()
         ours = sum(s.rqueue for s in ends if (s.address, s.port) == (address, port))
@@ -473,25 +475,37 @@ def test_late_reader(program):
     room = Room(program, 2)
     late = room.join(**NARROW)
     server, lines = room.server, speech(room, 1000)
-    told = []
-    with folded(room, "say", f"client 0: 500 lines, which client 1 reads and client {late} not"):
-        for _ in range(10):
-            some = [next(lines) for _ in range(50)]
-            told += some
-            room.here[0].send(b"".join(line[3:] for line in some), quiet=True)
-            room.expect(1, b"".join(some), UNREAD)
-    with room.explained(UNREAD):
-        fds = {number: end_of(server, client) for number, client in room.here.items()}
-        require_waits(server, {server.listener_fd, *fds.values()}, {fds[late]}, UNREAD)
-        room.say(1, room.word(), but=(late,))
-    due = b"".join(told)
-    read_all(room, late, due[: len(due) // 10], "a tenth of what client 0 has said")
-    with room.explained(UNREAD):
-        room.say(1, room.word(), but=(late,))
-        require_waits(server, {server.listener_fd, *fds.values()}, {fds[late]}, UNREAD)
-    read_all(room, late, due[len(due) // 10 :], "the rest")
-    room.read_until(late, b"\n")
-    room.read_until(late, b"\n")
+    told = bytearray()
+
+    def fill():
+        """Let client 0 speak until much of it is queued, beyond what the kernel takes."""
+        text = f"client 0: lines, which client 1 reads and client {late} not"
+        with folded(room, "say", text):
+            while room.unread(late, len(told))[0] < 150_000:
+                some = [next(lines) for _ in range(50)]
+                told.extend(b"".join(some))
+                room.here[0].send(b"".join(line[3:] for line in some), quiet=True)
+                room.expect(1, b"".join(some), UNREAD)
+
+    def serve_others():
+        with room.explained(UNREAD):
+            fds = {number: end_of(server, client) for number, client in room.here.items()}
+            require_waits(server, {server.listener_fd, *fds.values()}, {fds[late]}, UNREAD)
+            text = room.word()
+            told.extend(b"1: %s\n" % text)
+            room.say(1, text, but=(late,))
+            require_waits(server, {server.listener_fd, *fds.values()}, {fds[late]}, UNREAD)
+        return fds
+
+    fill()
+    serve_others()
+    begun = 50_000
+    read_all(room, late, bytes(told[:begun]), "the beginning of what the others have said")
+    del told[:begun]
+    fill()
+    fds = serve_others()
+    room.here[late].sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, QUEUE)  # faster
+    read_all(room, late, bytes(told), "the rest")
     with room.explained():
         require_waits(server, {server.listener_fd, *fds.values()})
 
