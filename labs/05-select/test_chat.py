@@ -304,7 +304,8 @@ def test_unfinished(program):
         client.send(text)
         client.close()
         for line in text.split(b"\n"):
-            room.hear(b"%d: %s\n" % (number, line))
+            why = "what has come of a line at end of file is a line, too"
+            room.hear(b"%d: %s\n" % (number, line), why=why)
         room.hear(b"* %d left\n" % number)
 
 
@@ -327,7 +328,8 @@ def test_long_lines(program):
         room.stage.tape.add("say", f"client 0: a line of {size} bytes")
         room.here[0].send(text + b"\n", quiet=True)
         for at in range(0, size, LINE):
-            room.expect(1, b"0: %s\n" % text[at : at + LINE], f"a line of {size} bytes")
+            why = f"a line of {size} bytes goes out in pieces of {LINE}, the last one shorter"
+            room.expect(1, b"0: %s\n" % text[at : at + LINE], why)
         room.say(0, room.word(), why=f"a line of {size} bytes, {whole}")
 
 
@@ -645,7 +647,7 @@ def test_number_again(program):
 @check(
     points=1,
     kind="robust",
-    after="test_unfinished",
+    after="test_left",
     hints=(
         "A client may go in any way at any moment; the others must not notice more than * N left.",
         "send(2) with MSG_NOSIGNAL, or SIGPIPE ignored; ECONNRESET and EPIPE concern one client.",
@@ -773,17 +775,15 @@ def test_nothing_left(program):
     server.wait_accepting()
     before = set(server.descriptors())
     for round_ in range(4):
-        with folded(room, "clients", "ten come, and leave by a close, a reset, or half a line"):
+        with folded(
+            room, "clients", "ten come, and leave by a close, a reset, or end of file alone"
+        ):
             new = [room.join() for _ in range(10 if round_ < 3 else 9)]
             if round_ == 3:
                 new.append(room.join(**NARROW))
             for number in new:
                 client = room.here.pop(number)
-                if number % 3 == 2:
-                    client.send(b"half")
-                (client.reset if number % 3 == 1 else client.close)()
-                if number % 3 == 2:
-                    room.hear(b"%d: half\n" % number)
+                (client.half_close, client.close, client.reset)[number % 3]()
                 room.hear(b"* %d left\n" % number)
     with room.explained():
         server.wait_accepting()
