@@ -152,11 +152,7 @@ step(struct flow *up, struct flow *down)
 		FD_SET(down->to, &writes);
 	else if (!down->ended)
 		FD_SET(down->from, &reads);
-	if (select(up->to + 1, &reads, &writes, NULL, NULL) == -1) {
-		if (errno != EINTR)
-			fail(errno, "select");
-		return;
-	}
+	check(select(up->to + 1, &reads, &writes, NULL, NULL), "select");
 	if (FD_ISSET(up->from, &reads))
 		fill(up);
 	if (FD_ISSET(up->to, &writes))
