@@ -59,7 +59,10 @@ def _fd_set(pid: int, address: int, count: int) -> frozenset[int]:
         return frozenset()
     data = proc.peek(pid, address, (min(count, _FD_SETSIZE) + 63) // 64 * 8)
     return frozenset(
-        index * 8 + bit for index, byte in enumerate(data) for bit in range(8) if byte >> bit & 1
+        index * 8 + bit
+        for index, byte in enumerate(data)
+        for bit in range(8)
+        if byte >> bit & 1 and index * 8 + bit < count
     )
 
 
@@ -103,10 +106,10 @@ def describe(pid: int, call: str, args: tuple[int, ...]) -> Blocked:
         writes = _fd_set(pid, args[2], args[0])
         return Blocked(call, args, reads, writes, _timespec(pid, args[4], divisor))
     if call in syscalls.EPOLL:
-        reads = frozenset(proc.epoll_targets(pid, args[0]))
+        reads, writes = map(frozenset, proc.epoll_interest(pid, args[0]))
         pwait2 = call == "epoll_pwait2"
         timeout = _timespec(pid, args[3]) if pwait2 else _milliseconds(args[3])
-        return Blocked(call, args, reads, timeout=timeout)
+        return Blocked(call, args, reads, writes, timeout)
     if call == "splice":
         return Blocked(call, args, frozenset({_signed(args[0])}), frozenset({_signed(args[2])}))
     if call in syscalls.READ | syscalls.ACCEPT:

@@ -303,7 +303,8 @@ class Breakpoints:
         """Return our duplicate of a shared socket, by the program's number."""
         inode = proc.socket_inodes(pid).get(fd)
         sock = self._shared.get(inode)
-        return sock.dup() if sock is not None else None
+        # not sock.dup(): that sets the flag O_NONBLOCK of both, as of ours
+        return socket.socket(fileno=os.dup(sock.fileno())) if sock is not None else None
 
     def close(self) -> None:
         """Give up the listener; whoever is held is about to be killed."""

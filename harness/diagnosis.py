@@ -215,10 +215,11 @@ def listening_elsewhere(sockets, address: str, port: int) -> str:
     for found_address, found_port in listening:
         if found_port == port and found_address in ("0.0.0.0", "::"):
             return f"listening on every address ({found_address}) instead of {address}"
-        if found_port == port and found_address == address:
+        if (found_address, found_port) == (address, port):
             return (
-                "it listens where it should, but does not wait there for a client: a server at "
-                "rest sleeps in accept, or in poll or select on its listening socket"
+                "it listens there, but does not wait for a client there: a server at rest sleeps "
+                "in accept, or in poll or select on its listening socket (the first argument of "
+                "select is the highest descriptor plus 1)"
             )
         if found_port == port:
             return f"listening on {found_address} instead of {address}"

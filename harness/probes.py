@@ -6,6 +6,7 @@ What it finds never depends on the student's program.
 
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -104,6 +105,16 @@ def _try_blocked() -> None:
     finally:
         _end(pid)
         ours.close()
+
+
+@_probe(
+    "many_descriptors",
+    "a process may not have more than 1200 descriptors",
+    "raise the hard limit of open files: ulimit -Hn",
+)
+def _try_many_descriptors() -> None:
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    assert most == resource.RLIM_INFINITY or most >= 1200
 
 
 @_probe(

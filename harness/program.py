@@ -69,6 +69,7 @@ class Program:
         leaks: bool = False,
         env: dict[str, str] | None = None,
         show: str | None = None,
+        occupied: int = 0,
     ) -> Process:
         """Start the program and return it running.
 
@@ -85,6 +86,7 @@ class Program:
             leaks: whether a memory leak is to be reported at the end.
             env: what its environment shall have besides, or otherwise.
             show: how the step shows the arguments.
+            occupied: leave it no descriptor below this number.
         """
         self.stage.tape.add("start", show or shlex.join([f"./{self.name}", *args]))
         env = {**environment(leaks), **(env or {})}
@@ -105,6 +107,8 @@ class Program:
             command += ["-k", ",".join(map(str, keep))]
         if ignore:
             command += ["-i", ",".join(map(str, ignore))]
+        if occupied:
+            command += ["-o", str(occupied)]
         for key, value in {"core": 0, "fsize": 64 << 20, **(limits or {})}.items():
             command += ["-l", f"{key}={value}"]
         launcher = subprocess.Popen(

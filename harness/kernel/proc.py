@@ -224,10 +224,11 @@ def flags(pid: int, fd: int) -> int:
     return int(match[1], 8) if match else 0
 
 
-def epoll_targets(pid: int, fd: int) -> set[int]:
-    """Return the descriptors that an epoll descriptor watches."""
-    text = _fdinfo(pid, fd)
-    return {int(word) for word in re.findall(r"^tfd:\s*(\d+)", text, re.M)}
+def epoll_interest(pid: int, fd: int) -> tuple[set[int], set[int]]:
+    """Return what an epoll descriptor watches for reading, and for writing."""
+    rows = re.findall(r"^tfd:\s*(\d+) events:\s*([0-9a-f]+)", _fdinfo(pid, fd), re.M)
+    events = [(int(target), int(mask, 16)) for target, mask in rows]
+    return {t for t, mask in events if mask & 0x1}, {t for t, mask in events if mask & 0x4}
 
 
 def timer_seconds(pid: int, fd: int) -> float | None:

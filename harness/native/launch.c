@@ -1,7 +1,7 @@
 /* launch.c - start one program, alone and without privilege, and end all of it.
  *
  * usage: launch -c FD [-n NR,...] [-k FD,...] [-i SIG,...] [-l NAME=VALUE]...
- *               -- PROG [ARG]...
+ *               [-o N] -- PROG [ARG]...
  *
  *   -c FD     a UNIX stream socket to the harness.  It carries, as lines, what
  *             became of the program; with the first byte, if -n is given, the
@@ -11,6 +11,7 @@
  *   -k FD,... descriptors that the program keeps, besides 0, 1 and 2
  *   -i SIG,...  signals that are ignored when the program starts
  *   -l N=V    a resource limit: nofile nproc fsize core cpu stack
+ *   -o N      leave the program no descriptor below N: open /dev/null there
  *
  * Lines: "pid N", "exit N" or "signal N" (the program itself), "orphans N" (so
  * many others have ended here; said of powers of two), "gone".
@@ -63,6 +64,7 @@ static int handover = HANDOVER;
 
 #define MAXWATCH 64
 #define MAXKEEP 16
+#define MAXAWAY 16
 
 static int control = -1;
 static int watch[MAXWATCH];
@@ -76,6 +78,7 @@ static struct {
 	rlim_t value;
 } limits[8];
 static int nlimits;
+static int occupied;
 
 static void
 die(const char *what)
@@ -289,6 +292,28 @@ default_signals(void)
 		die("sigprocmask");
 }
 
+/*
+ * Leave no number below that of -o free.  What exec will close goes on under a
+ * higher number until then, out of the way of the filter's listener.
+ */
+static void
+occupy(void)
+{
+	int i, flags, null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int high = occupied + MAXAWAY;
+
+	if (null == -1 || (null = fcntl(null, F_DUPFD_CLOEXEC, high)) == -1)
+		die("-o");
+	for (i = 3; i < occupied; i++) {
+		flags = fcntl(i, F_GETFD);
+		if (flags != -1 && (flags & FD_CLOEXEC) == 0)
+			continue;
+		if ((flags != -1 && fcntl(i, F_DUPFD_CLOEXEC, high) == -1) ||
+		    dup2(null, i) == -1)
+			die("-o");
+	}
+}
+
 /* Become the program. */
 static void
 become(char **argv)
@@ -300,7 +325,12 @@ become(char **argv)
 		die("setsid");
 	if (getrlimit(RLIMIT_NOFILE, &rl) == -1)
 		die("getrlimit");
-	if (rl.rlim_cur <= HANDOVER)
+	if (occupied > 0) {
+		rl.rlim_cur = rl.rlim_max;
+		if (setrlimit(RLIMIT_NOFILE, &rl) == -1)
+			die("setrlimit");
+		handover = occupied + MAXAWAY - 1;
+	} else if (rl.rlim_cur <= HANDOVER)
 		handover = (int)rl.rlim_cur - 1;
 	if (dup3(control, handover, O_CLOEXEC) == -1)
 		die("dup3");
@@ -314,6 +344,8 @@ become(char **argv)
 	for (i = 0; i < nignored; i++)
 		if (signal(ignored[i], SIG_IGN) == SIG_ERR)
 			die("-i");
+	if (occupied > 0)
+		occupy();
 	for (i = 0; i < nlimits; i++) {
 		if (getrlimit(limits[i].resource, &rl) == -1)
 			die("getrlimit");
@@ -433,7 +465,7 @@ main(int argc, char **argv)
 	char byte;
 	int opt, sigfd, null, started[2];
 
-	while ((opt = getopt(argc, argv, "+c:n:k:i:l:")) != -1) {
+	while ((opt = getopt(argc, argv, "+c:n:k:i:l:o:")) != -1) {
 		switch (opt) {
 		case 'c':
 			control = number(optarg);
@@ -449,6 +481,9 @@ main(int argc, char **argv)
 			break;
 		case 'l':
 			limit(optarg);
+			break;
+		case 'o':
+			occupied = number(optarg);
 			break;
 		default:
 			return 2;

@@ -300,6 +300,19 @@ def test_share_sockets(world):
     world(work, lacks=("pidfd_getfd",))
 
 
+def test_borrowing_a_shared_socket_changes_no_flag(world):
+    """Python sets O_NONBLOCK anew when it duplicates; the program has the same open file."""
+
+    def work(stage, program):
+        server = program("echo").serve("tcp", watch=("socket",))
+        with server.borrow(server.listener_fd) as shared:
+            shared.setblocking(False)
+        with server.borrow(server.listener_fd):
+            assert proc.flags(server.pid, server.listener_fd) & proc.O_NONBLOCK
+
+    world(work, lacks=("pidfd_getfd",))
+
+
 def test_shared_socket_keeps_its_flags(world):
     """A socket that we made for the program is what it asked for."""
 

@@ -613,6 +613,30 @@ def test_process_leaves_no_descriptor(world):
     world(work)
 
 
+@pytest.mark.skipif(bool(probes.failing("many_descriptors")), reason="too low a limit here")
+@pytest.mark.parametrize("occupied", [20, 1050])
+def test_launcher_leaves_no_low_descriptor(world, occupied):
+    """The program's first descriptor is the one that the check chose."""
+
+    def work(stage, program):
+        port = stage.port()
+        process = program("listens").start(
+            "tcp",
+            stage.address,
+            str(port),
+            occupied=occupied,
+            limits={"nofile": occupied + 2},
+            watch=["bind"] if stage.can("notify") else [],
+        )
+        process.wait_asleep({"pause", "rt_sigsuspend", "ppoll"}, "bound")
+        found = process.descriptors()
+        assert sorted(found) == list(range(occupied + 1))
+        assert set(list(found.values())[3:occupied]) == {"/dev/null"}
+        assert set(proc.socket_inodes(process.pid)) == {occupied}
+
+    world(work)
+
+
 def test_launcher_defaults_every_signal(world):
     """Whoever starts the harness may ignore even the C library's own signals."""
 

@@ -1,0 +1,194 @@
+/* selcli.c - talk to a server: stdin to it and its answers to stdout, at once. */
+/*
+ * usage: selcli HOST PORT
+ *
+ * At the end of stdin it says so to the server, and goes on until the server
+ * has ended, too.
+ */
+#define _POSIX_C_SOURCE 200809L
+#include <sys/socket.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* One direction: what has been read and is to be written. */
+struct flow {
+	int from, to; /* descriptors */
+	int ended; /* FROM has ended */
+	size_t start, len; /* LEN bytes from START on are to be written */
+	char buf[16384];
+};
+
+static _Noreturn void
+usage(void)
+{
+	fprintf(stderr, "usage: selcli HOST PORT\n");
+	exit(2);
+}
+
+/* Say that WHAT has failed with the error E, and exit. */
+static _Noreturn void
+fail(int e, const char *what)
+{
+	fprintf(stderr, "selcli: %s: %s\n", what, strerror(e));
+	exit(1);
+}
+
+/* The server has ended: exit, or complain if stdin had not ended before. */
+static _Noreturn void
+finish(int early)
+{
+	if (early)
+		fprintf(stderr, "selcli: server closed\n");
+	exit(early);
+}
+
+/* Return RESULT, which CALL has returned; but if that is -1, fail. */
+static int
+check(int result, const char *call)
+{
+	if (result == -1)
+		fail(errno, call);
+	return result;
+}
+
+/* The port that S says; anything but a number up to 65535 is a usage error. */
+static in_port_t
+to_port(const char *s)
+{
+	unsigned long n = strtoul(s, NULL, 10);
+
+	if (*s == '\0' || s[strspn(s, "0123456789")] != '\0' || n > 65535)
+		usage();
+	return (in_port_t)n;
+}
+
+/* Return a new socket that is connected to HOST and PORT. */
+static int
+connect_to(const char *host, in_port_t port)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET};
+	int fd = check(socket(AF_INET, SOCK_STREAM, 0), "socket");
+
+	in.sin_port = htons(port);
+	if (inet_pton(AF_INET, host, &in.sin_addr) != 1)
+		usage();
+	check(connect(fd, (struct sockaddr *)&in, sizeof(in)), "connect");
+	return fd;
+}
+
+/*
+ * Read into F, which is empty, what there is; or learn that it has ended.
+ * Nothing to read after all is no error; any other is, called "read".
+ */
+static void
+fill(struct flow *f)
+{
+	ssize_t n = read(f->from, f->buf, sizeof(f->buf));
+
+	if (n == -1 && errno != EAGAIN && errno != EINTR)
+		fail(errno, "read");
+	f->ended = n == 0;
+	f->start = 0;
+	f->len = n > 0 ? (size_t)n : 0;
+}
+
+/*
+ * Write of what is in F as much as can be written without waiting.  A blocking
+ * descriptor that select calls writable takes PIPE_BUF bytes, and perhaps no
+ * more.  No room after all is no error; any other is, called "write".
+ */
+static void
+drain(struct flow *f)
+{
+	size_t most = f->len < PIPE_BUF ? f->len : PIPE_BUF;
+	ssize_t n = write(f->to, f->buf + f->start, most);
+
+	if (n == -1 && errno != EAGAIN && errno != EINTR)
+		fail(errno, "write");
+	if (n > 0) {
+		f->start += (size_t)n;
+		f->len -= (size_t)n;
+	}
+}
+
+/* Let whichever of the two flows can go on do so. */
+static void
+step(struct flow *up, struct flow *down)
+{
+	struct pollfd p[3] = {{.fd = -1}, {.fd = -1}, {.fd = up->to}};
+
+	if (up->len == 0 && !up->ended)
+		p[0] = (struct pollfd){.fd = up->from, .events = POLLIN};
+	if (down->len > 0)
+		p[1] = (struct pollfd){.fd = down->to, .events = POLLOUT};
+	else if (!down->ended)
+		p[2].events = POLLIN;
+	if (up->len > 0)
+		p[2].events |= POLLOUT;
+	if (p[2].events == 0)
+		p[2].fd = -1;
+	if (poll(p, 3, -1) == -1) {
+		if (errno != EINTR)
+			fail(errno, "poll");
+		return;
+	}
+	if (p[0].revents != 0)
+		fill(up);
+	if ((p[2].revents & ~POLLIN) && up->len > 0)
+		drain(up);
+	if (p[1].revents != 0)
+		drain(down);
+	if ((p[2].revents & ~POLLOUT) && (p[2].events & POLLIN))
+		fill(down);
+}
+
+/*
+ * Copy stdin to the connected socket FD, and what comes from there to stdout.
+ * No call but select may wait; but leave the flags of 0 and 1 alone, for they
+ * are not ours only.  When stdin has ended and all of it is sent, tell the
+ * server.  When the server has ended and all it said is written, finish.
+ */
+static _Noreturn void
+exchange(int fd)
+{
+	static struct flow up, down;
+	int flags = check(fcntl(fd, F_GETFL), "fcntl"), told = 0;
+
+	up.from = STDIN_FILENO;
+	up.to = down.from = fd;
+	down.to = STDOUT_FILENO;
+	check(fcntl(fd, F_SETFL, flags | O_NONBLOCK), "fcntl");
+	signal(SIGPIPE, SIG_IGN);
+	while (!down.ended || down.len > 0) {
+		step(&up, &down);
+		if (up.ended && up.len == 0 && !told) {
+			check(shutdown(fd, SHUT_WR), "shutdown");
+			told = 1;
+		}
+	}
+	finish(!told);
+}
+
+int
+main(int argc, char *argv[])
+{
+	int i;
+
+	if (argc != 3)
+		usage();
+	/* If one of these were closed, the socket would get its number. */
+	for (i = 0; i <= 1; i++)
+		check(fcntl(i, F_GETFD), i == 0 ? "read" : "write");
+	exchange(connect_to(argv[1], to_port(argv[2])));
+}
