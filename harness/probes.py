@@ -144,7 +144,6 @@ def _launch(*options: str, program: list[str], **how) -> subprocess.CompletedPro
         **how,
     )
     theirs.close()
-    ours.settimeout(20)
     try:
         if "-n" in options:
             listener = notify.Listener(_receive_listener(ours))
