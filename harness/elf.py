@@ -19,7 +19,7 @@ def undefined(path: str) -> set[str]:
         raise ValueError(f"{path} is no ELF file")
     try:
         return _undefined(data, data[4] == 2, "<" if data[5] == 1 else ">")
-    except (struct.error, IndexError) as error:
+    except (struct.error, IndexError, OverflowError) as error:
         raise ValueError(f"{path} is damaged: {error}") from error
 
 

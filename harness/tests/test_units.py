@@ -11,7 +11,7 @@ NAME = "01-byte-order"
 
 
 @pytest.fixture
-def changed(tmp_path, monkeypatch):
+def changed(tmp_path):
     """Check bo.c or endian.c with some text replaced; return the records by name."""
 
     def run(name: str, program: str, *pairs: tuple[str, str], append: str = ""):
@@ -99,7 +99,7 @@ def test_never_returns(changed, code, words):
     assert words in record["got"]
 
 
-def test_hermetic(tmp_path, monkeypatch):
+def test_hermetic(tmp_path):
     """A unit is compiled from its own file, the given header and the given driver alone."""
     lab = proof.overlay(LAB, tmp_path / "student")
     shutil.copy(LAB.folder / "drivers" / "bo.c", lab.source / "unit_driver.c")
