@@ -4,8 +4,8 @@
  * the time has passed.  The offset, in nanoseconds, is the first word of the
  * file named by SOCKLAB_CLOCK.  If the second is not 0, the clocks stand still
  * but for that: the third and fourth say where, for the time of day and for all
- * other clocks.  The calls go to the kernel directly, so the
- * vDSO, which no filter sees, is out of the game.
+ * other clocks.  The calls go to the kernel directly, so the vDSO, which no
+ * filter sees, is out of the game.
  */
 #define _GNU_SOURCE
 #include <sys/mman.h>
@@ -101,11 +101,4 @@ time(time_t *out)
 	if (out != NULL)
 		*out = ts.tv_sec;
 	return ts.tv_sec;
-}
-
-int
-timespec_get(struct timespec *ts, int base)
-{
-	return base == TIME_UTC && clock_gettime(CLOCK_REALTIME, ts) == 0 ? base
-									  : 0;
 }
