@@ -62,6 +62,8 @@ class Etc:
         self.dns = dns
         self.folder = stage.path("etc")
         os.mkdir(self.folder, 0o755)
+        self._handle = os.open(self.folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        stage.closers.append(lambda: os.close(self._handle))
         for name, text in PLAIN.items():
             self._put(name, text)
         for name, text in (files or {}).items():
@@ -76,8 +78,10 @@ class Etc:
         self._put(name, text)
 
     def _put(self, name: str, text: str) -> None:
-        with open(os.path.join(self.folder, name), "w", encoding="ascii") as file:
+        path = os.path.join(self.folder, name)
+        with open(path, "w", encoding="ascii") as file:
             file.write(text)
+        os.chmod(path, 0o644)  # who reads it may be another user
 
     def remove(self, name: str) -> None:
         """Let a file be missing."""
@@ -88,7 +92,7 @@ class Etc:
         """Cover the real folders; False where the machine refuses that."""
         for name in _KEPT:
             with contextlib.suppress(OSError):
-                shutil.copyfile(os.path.join("/etc", name), os.path.join(self.folder, name))
+                shutil.copy(os.path.join("/etc", name), os.path.join(self.folder, name))
         empty = self.stage.path("empty")
         os.mkdir(empty, 0o755)
         build.compiler_version()  # cc may be a link that leads through /etc
@@ -132,11 +136,13 @@ class Etc:
     # -- in place of mounts ------------------------------------------------------
 
     def _open(self, held: Held) -> None:
-        path = _text(held.tid, held.args[1 if held.call == "openat" else 0])
-        if not _ours(path):
+        name = _name(_text(held.tid, held.args[1 if held.call == "openat" else 0]))
+        if not name:
             return
+        # The program may write to the folder: follow no link, wait for no pipe.
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
-            fd = os.open(os.path.join(self.folder, path[len("/etc/") :]), os.O_RDONLY)
+            fd = os.open(name, flags, dir_fd=self._handle)
         except OSError as error:
             held.fail(error.errno)
             return
@@ -145,11 +151,11 @@ class Etc:
 
     def _stat(self, held: Held) -> None:
         first = 1 if held.call == "newfstatat" else 0
-        path = _text(held.tid, held.args[first])
-        if not _ours(path):
+        name = _name(_text(held.tid, held.args[first]))
+        if not name:
             return
         try:
-            found = os.stat(os.path.join(self.folder, path[len("/etc/") :]))
+            found = os.stat(name, dir_fd=self._handle, follow_symlinks=False)
         except OSError as error:
             held.fail(error.errno)
             return
@@ -167,8 +173,16 @@ class Etc:
             proc.poke(held.tid, held.args[1] + 2, struct.pack(">H", self.dns))
 
 
-def _ours(path: str) -> bool:
-    return path.startswith("/etc/") and os.path.basename(path) not in _KEPT
+def _name(path: str) -> str:
+    """Return which of our files a path means; nothing where it means another.
+
+    Of all that is deeper in the folder, or leads out of it, nothing is there:
+    the name of such a file is one that no file can have.
+    """
+    if not path.startswith("/etc/") or os.path.basename(path) in _KEPT:
+        return ""
+    name = path[len("/etc/") :].strip("/")
+    return "none/none" if "/" in name or name in ("", ".", "..") else name
 
 
 def _text(pid: int, address: int) -> str:

@@ -83,6 +83,27 @@ def test_the_rest_is_hidden(etc_world):
     etc_world(work)
 
 
+def test_nothing_leads_out(etc_world):
+    """Neither dots nor a link of the program's lead to another file of ours."""
+
+    def work(stage, program, make):
+        etc = make({"hosts": "127.9.1.1 one\n"})
+        asks = program("asks")
+        mine = stage.path("mine")
+        with open(mine, "w", encoding="ascii") as file:
+            file.write("other\n")
+        if not etc.mounted:  # where it is mounted, the kernel itself looks names up
+            _is(etc.run(asks, "-f", "/etc/../mine"), "")
+            _is(etc.run(asks, "-f", "/etc/../etc/passwd"), "")
+            os.symlink(mine, os.path.join(etc.folder, "link"))
+            _is(etc.run(asks, "-f", "/etc/link"), "")
+            os.mkfifo(os.path.join(etc.folder, "pipe"))
+            _is(etc.run(asks, "-f", "/etc/pipe"), "")
+        _is(etc.run(asks, "one", "80"), "127.9.1.1 80\n")
+
+    etc_world(work)
+
+
 def test_others_see_nothing(etc_world):
     """Outside of the check's process everything is as it was."""
     before = sorted(os.listdir("/etc"))
