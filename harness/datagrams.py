@@ -84,6 +84,8 @@ class DatagramServer:
                     f"bound to port {found_port}: that is {port} with its bytes swapped; "
                     "htons() is missing"
                 )
+        if not self._bound() and not self.process.how_it_ended():
+            return "it has no UDP socket with a name: bind() gives it one"
         return ""
 
     def wait_waiting(self):

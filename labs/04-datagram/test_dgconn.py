@@ -73,7 +73,9 @@ class Server:
         swapped = diagnosis.swapped(port)
         if self.turned is not None and select.select([self.turned.sock], [], [], 0)[0]:
             return f"it went to port {swapped}: {port} with its bytes swapped; htons() is missing"
-        return ""
+        if self.process.end_status is None:
+            return "a MSG is due as soon as the one before it has its reply: wait for nothing else"
+        return self.process.why_it_ended()
 
     def reply(self, data: bytes, sender: Datagrams | None = None) -> None:
         """Send a reply, from a port of somebody else's if there is a ``sender``."""

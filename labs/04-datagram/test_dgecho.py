@@ -58,13 +58,15 @@ class Client:
         try:
             self.peer.send(data, self.server.target)
         except Failure as failure:
-            failure.why = failure.why or self._ended() or why
+            failure.why = self._explain(why)
             raise
 
-    def _ended(self) -> str:
+    def _explain(self, why: str) -> str:
+        """Say how the server ended, where it did, before what this check is about."""
         end = self.server.how_it_ended()
         known = self.stage.diagnose(())
-        return known or (end and f"the server {end}: nothing that comes or fails here ends it")
+        ended = known or (end and f"the server {end}: nothing that comes or fails here ends it")
+        return "; ".join(filter(None, (ended, why)))
 
     def expect(self, expected: bytes, why: str = "") -> None:
         """Require that the next datagram is ``expected``, from where the server is bound."""
@@ -75,8 +77,7 @@ class Client:
         except Failure as failure:
             step.saw = "nothing"
             failure.expected = f"{shown} for {self.peer.name}"
-            # What ended the server counts more than what this check is about.
-            failure.why = self._ended() and f"{self._ended()}; {why}".rstrip("; ") or why
+            failure.why = self._explain(why)
             raise
         step.saw = "yes" if got == expected else diagnosis.show(got) if got else "an empty datagram"
         if got != expected:
@@ -427,6 +428,7 @@ def test_unbound(program):
     )
     for data in (words(program), b""):
         nobody.send(data)
+        rests(program, server, why)
         ask(program, later, why)
     rests(program, server)
     before.peer.expect_nothing()
@@ -465,6 +467,7 @@ def test_client_gone(program):
     os.unlink(path + "-too")
     server.thaw()
     why = "the client has gone, and sendto fails: the reply is lost, but the server goes on"
+    rests(program, server, why)
     ask(program, Client(program, server, program.stage.path("next")), why)
     few_lines(program, server, 2)
 

@@ -103,6 +103,8 @@ class Asked:
         return ""
 
     def _waits_on(self) -> str:
+        if self.process.end_status is not None:
+            return complaint(self.process)
         wait = self.pace.waits if self.pace else None
         if wait is None or wait.seconds is not None:
             return ""
@@ -220,9 +222,10 @@ class Asked:
 
     def silence(self, lost: bool = False) -> float:
         """Let one wait pass in silence; return how long it was."""
-        self.wait()
+        lost = self.wait().kind == "signal" and lost
         seconds = self.pace.expire(lost)
-        self.stage.tape.add("cut", "a wait in silence", f"{seconds:.6g} s")
+        what = "a wait in silence, the alarm an instant before the call" if lost else ""
+        self.stage.tape.add("cut", what or "a wait in silence", f"{seconds:.6g} s")
         return seconds
 
     def go(self, why: str = "") -> None:
@@ -249,12 +252,7 @@ class Asked:
         line = b"dgruptime: timeout after %d tries\n" % tries
         got = self.process.stderr
         self.stage.tape.add("look", "at stderr", diagnosis.show(got))
-        why = diagnosis.difference(line, got)
-        if os.strerror(errno.EAGAIN).encode() in got:
-            why = (
-                "EAGAIN is how SO_RCVTIMEO says that the time is over: that is no error to be "
-                "told, but a wait in which nothing came"
-            )
+        why = complaint(self.process) if b"timeout" not in got else diagnosis.difference(line, got)
         require(
             got == line,
             f"{diagnosis.show(line)} on stderr",
@@ -267,6 +265,11 @@ class Asked:
 def complaint(process) -> str:
     """Return what the program itself says about its end."""
     said = process.stderr.decode("utf-8", "replace").strip()
+    if os.strerror(errno.EAGAIN) in said:
+        return (
+            "EAGAIN is how SO_RCVTIMEO says that the time is over: that is no error to be told, "
+            "but a wait in which nothing came"
+        )
     return f'the program says "{said[:100]}"' if said and len(said) < 200 else ""
 
 

@@ -64,6 +64,11 @@ class Client:
             step.saw = "nothing"
             end = self.server.how_it_ended()
             failure.expected = f"{diagnosis.show(expected)} for {self.peer.name}"
+            if os.strerror(errno.EINVAL).encode() in self.server.stderr:
+                failure.why = (
+                    "recvfrom is told by the length how much room there is for the address: set "
+                    "it before each call"
+                )
             if end and not failure.why:
                 failure.why = f"the server {end}: nothing that comes by the network ends it"
             failure.why = failure.why or self._lost(expected) or why
