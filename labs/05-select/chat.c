@@ -35,8 +35,9 @@ struct client {
 	char queue[QUEUE]; /* what it is still to read */
 };
 
-/* The clients, by descriptor. */
+/* The clients, by descriptor; none of them is as high as top. */
 static struct client *clients[FD_SETSIZE];
+static int top;
 
 /* accept has just failed for want of a descriptor. */
 static int full;
@@ -156,7 +157,7 @@ tell_others(const struct client *from, const char *msg, size_t n)
 {
 	int fd;
 
-	for (fd = 0; fd < FD_SETSIZE; fd++)
+	for (fd = 0; fd < top; fd++)
 		if (here(fd) != NULL && here(fd) != from)
 			enqueue(here(fd), msg, n);
 }
@@ -220,6 +221,7 @@ add_client(int fd)
 	}
 	set_nonblocking(fd);
 	clients[fd] = c;
+	top = fd < top ? top : fd + 1;
 	c->fd = fd;
 	c->id = count++;
 	announce(c, "joined", "");
@@ -254,7 +256,7 @@ sweep(void)
 	struct client *c;
 	int fd;
 
-	for (fd = 0; fd < FD_SETSIZE; fd++) {
+	for (fd = 0; fd < top; fd++) {
 		c = clients[fd];
 		if (c == NULL || c->left == NULL)
 			continue;

@@ -35,8 +35,9 @@ struct client {
 	char queue[QUEUE]; /* what it is still to read */
 };
 
-/* The clients, by descriptor. */
+/* The clients, by descriptor; none of them is as high as top. */
 static struct client *clients[FD_SETSIZE];
+static int top;
 
 /* accept has just failed for want of a descriptor. */
 static int full;
@@ -176,7 +177,7 @@ tell_others(const struct client *from, const char *msg, size_t n)
 {
 	int fd;
 
-	for (fd = 0; fd < FD_SETSIZE; fd++)
+	for (fd = 0; fd < top; fd++)
 		if (here(fd) != NULL && here(fd) != from)
 			enqueue(here(fd), msg, n);
 }
@@ -254,6 +255,7 @@ add_client(int fd)
 	}
 	set_nonblocking(fd);
 	clients[fd] = c;
+	top = fd < top ? top : fd + 1;
 	c->fd = fd;
 	c->id = count++;
 	announce(c, "joined", "");
@@ -292,7 +294,7 @@ sweep(void)
 	struct client *c;
 	int fd;
 
-	for (fd = 0; fd < FD_SETSIZE; fd++) {
+	for (fd = 0; fd < top; fd++) {
 		c = clients[fd];
 		if (c == NULL || c->left == NULL)
 			continue;
@@ -336,7 +338,7 @@ wait_for_work(int lfd, fd_set *rd, fd_set *wr)
 	FD_ZERO(wr);
 	if (!full)
 		FD_SET(lfd, rd);
-	for (fd = 0; fd < FD_SETSIZE; fd++)
+	for (fd = 0; fd < top; fd++)
 		if (clients[fd] != NULL) {
 			FD_SET(fd, rd);
 			if (clients[fd]->nqueue > 0)
@@ -361,7 +363,7 @@ work(int lfd, const fd_set *rd, const fd_set *wr)
 #ifndef SKELETON
 	int fd;
 
-	for (fd = 0; fd < FD_SETSIZE; fd++) {
+	for (fd = 0; fd < top; fd++) {
 		if (FD_ISSET(fd, rd) && here(fd) != NULL)
 			take(here(fd));
 		if (FD_ISSET(fd, wr) && here(fd) != NULL)
