@@ -19,6 +19,11 @@ UNREAD = (
 )
 
 NEWCOMER = "a client reads nothing of its own arrival, nor of what was before"
+JOINED = (
+    "all who are there read of a newcomer, and a client reads nothing of its own arrival; what is "
+    "queued for a client is sent when select calls its descriptor writable, so ask for that while "
+    "there is something"
+)
 LATER = (
     "that a client has left is an event of its own, to be told when everybody has been told the "
     "line that was too much for it"
@@ -51,7 +56,7 @@ class Room:
     def join(self, **how) -> int:
         """Let one more client come, and all others read of it; return its number."""
         number = self.connect(**how)
-        self.hear(b"* %d joined\n" % number, but=(number,), why=NEWCOMER)
+        self.hear(b"* %d joined\n" % number, but=(number,), why=JOINED)
         return number
 
     def hear(self, expected: bytes, but=(), why: str = "") -> None:
