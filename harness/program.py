@@ -60,26 +60,31 @@ class Program:
         self,
         *args: str,
         watch=(),
-        stdin: bool = False,
+        stdin: bool | socket.socket = False,
         stdout: str = "pipe",
         keep=(),
         limits: dict[str, int] | None = None,
         leaks: bool = False,
         env: dict[str, str] | None = None,
         show: str | None = None,
+        third: int | None = None,
+        preload: str | None = None,
     ) -> Process:
         """Start the program and return it running.
 
         Args:
             args: its arguments.
             watch: names of system calls to hold it at; see ``breakpoints``.
-            stdin: whether the check will write to it; else it reads /dev/null.
+            stdin: whether the check will write to it, or a socket that it shall
+                be; else it reads /dev/null.
             stdout: "pipe", "pty", or the path of a file to write to.
             keep: descriptors of ours that the program shall have too.
             limits: resource limits by name, as native/launch.c knows them.
             leaks: whether a memory leak is to be reported at the end.
             env: what its environment shall have besides, or otherwise.
             show: how the step shows the arguments.
+            third: a descriptor of ours that shall be its number 3.
+            preload: a library to preload besides; with the build "shim".
         """
         self.stage.tape.add("start", show or shlex.join([f"./{self.name}", *args]))
         env = {**environment(leaks), **(env or {})}
@@ -88,15 +93,22 @@ class Program:
                 self.clock = Clock(self.stage.path("clock"))
             env["LD_PRELOAD"] = str(build.native("clock", "-shared", "-fPIC", "-fno-builtin"))
             env[Clock.VARIABLE] = self.clock.path
+            if preload:
+                env["LD_PRELOAD"] += f":{preload}"
         ours, theirs = socket.socketpair()
         out_fd, out_child = _output(stdout)
         err_fd, err_child = _output("pipe")
-        in_child, in_fd = os.pipe() if stdin else (os.open(os.devnull, os.O_RDONLY), None)
+        if isinstance(stdin, socket.socket):
+            in_child, in_fd, stdin = os.dup(stdin.fileno()), None, False
+        else:
+            in_child, in_fd = os.pipe() if stdin else (os.open(os.devnull, os.O_RDONLY), None)
         command = [str(build.native("launch")), "-c", str(theirs.fileno())]
         if watch:
             command += ["-n", ",".join(map(str, syscalls.numbers(watch)))]
         if keep:
             command += ["-k", ",".join(map(str, keep))]
+        if third is not None:
+            command += ["-3", str(third)]
         for key, value in {"core": 0, "fsize": 64 << 20, **(limits or {})}.items():
             command += ["-l", f"{key}={value}"]
         launcher = subprocess.Popen(
@@ -104,7 +116,7 @@ class Program:
             stdin=in_child,
             stdout=out_child,
             stderr=err_child,
-            pass_fds=[theirs.fileno(), *keep],
+            pass_fds=[theirs.fileno(), *keep, *([] if third is None else [third])],
             env=env,
             cwd=self.stage.folder,
             start_new_session=True,

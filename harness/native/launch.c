@@ -9,6 +9,7 @@
  *   -n NR,... system calls to report to the listener (seccomp_unotify(2))
  *   -k FD,... descriptors that the program keeps, besides 0, 1 and 2
  *   -l N=V    a resource limit: nofile nproc fsize core cpu stack
+ *   -3 FD     a descriptor that the program shall have as its number 3
  *
  * Lines: "pid N", "exit N" or "signal N" (the program itself), "orphans N" (so
  * many others have ended here; said of powers of two), "gone".
@@ -72,6 +73,7 @@ static struct {
 	rlim_t value;
 } limits[8];
 static int nlimits;
+static int third = -1;
 
 static void
 die(const char *what)
@@ -306,6 +308,14 @@ become(char **argv)
 	for (i = 0; i < nkeep; i++)
 		if (fcntl(keep[i], F_SETFD, 0) == -1)
 			die("-k");
+	if (third == 3 && fcntl(3, F_SETFD, 0) == -1)
+		die("-3");
+	if (third > 3) {
+		/* what exec will close goes on under a higher number */
+		(void)fcntl(3, F_DUPFD_CLOEXEC, 4);
+		if (dup2(third, 3) == -1)
+			die("-3");
+	}
 	default_signals();
 	for (i = 0; i < nlimits; i++) {
 		if (getrlimit(limits[i].resource, &rl) == -1)
@@ -426,7 +436,7 @@ main(int argc, char **argv)
 	char byte;
 	int opt, sigfd, null, started[2];
 
-	while ((opt = getopt(argc, argv, "+c:n:k:l:")) != -1) {
+	while ((opt = getopt(argc, argv, "+c:n:k:l:3:")) != -1) {
 		switch (opt) {
 		case 'c':
 			control = number(optarg);
@@ -439,6 +449,9 @@ main(int argc, char **argv)
 			break;
 		case 'l':
 			limit(optarg);
+			break;
+		case '3':
+			third = number(optarg);
 			break;
 		default:
 			return 2;
@@ -470,6 +483,8 @@ main(int argc, char **argv)
 		die("/dev/null");
 	for (opt = 0; opt < nkeep; opt++)
 		close(keep[opt]);
+	if (third != -1)
+		close(third);
 	/* exec closes the other end; so does a failure before it */
 	do
 		n = read(started[0], &byte, 1);
