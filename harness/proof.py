@@ -35,7 +35,13 @@ class Mutant:
 
     @property
     def program(self) -> str:
-        """The program that the patch makes wrong."""
+        """The program that the patch makes wrong.
+
+        Where it changes a file that is no program, the head says ``Program:``.
+        """
+        said = re.search(r"^Program:\s*([a-z0-9_]+)\s*$", self._text(), re.M)
+        if said:
+            return said[1]
         match = re.search(r"^\+\+\+ (?:b/)?(?:.*/)?([a-z0-9_]+)\.c", self._text(), re.M)
         if match is None:
             raise Broken(f"{self.path.name}: no '+++ b/program.c' line")
