@@ -13,7 +13,7 @@ import struct
 from . import blocked as blocking
 from .failure import Failure
 from .kernel import proc
-from .kernel.syscalls import MULTIPLEX, READ, WAIT_SIGNAL
+from .kernel.syscalls import MULTIPLEX, READ, SLEEP, WAIT_SIGNAL
 
 O_ASYNC = 0o20000
 
@@ -29,6 +29,7 @@ _OWNER = {
     ("ioctl", 0x8902): "SIOCSPGRP",
 }
 _F_SETFL = 4
+_POLLING = "polling: a timer wakes it again and again; only the signal itself shall wake it"
 _FIOASYNC = 0x5452
 
 
@@ -117,6 +118,8 @@ def expect_asleep(process, inode: int) -> None:
         sockets = proc.socket_inodes(process.pid)
         held = any(sockets.get(fd) == inode for one in mine for fd in one.reads)
         why = "it sleeps where no SIGIO is waited for"
+        if any(one.call in SLEEP for one in mine):
+            why = _POLLING
         if held and any(one.call in MULTIPLEX for one in mine):
             why = "it waits for the socket itself; here SIGIO is what tells of input"
         elif held:
@@ -132,7 +135,7 @@ def expect_asleep(process, inode: int) -> None:
         raise Failure(
             due,
             f"asleep in {blocked}" + (f", for {limit:g} s at most" if limit else ", with a timer"),
-            "polling: a timer wakes it again and again; only the signal itself shall wake it",
+            _POLLING,
         )
 
 

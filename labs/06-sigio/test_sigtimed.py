@@ -185,10 +185,13 @@ def test_exec_fails(program):
     timed = Timed(program, command="/nonexistent/command")
     timed.ready()
     for _ in range(2):
-        timed.connect().expect_end(
-            b"error: /nonexistent/command: No such file or directory\n",
-            "execvp has failed, and the child went on or said nothing",
-        )
+        try:
+            timed.connect().expect_end(
+                b"error: /nonexistent/command: No such file or directory\n"
+            )
+        except Failure as failure:
+            failure.why = "execvp has failed, and the child went on, or said nothing to the client"
+            raise
     timed.process.wait_quiet()
     others = timed.process.others()
     require(not others, "one server", f"{len(others) + 1} of them", "the child must _exit(127)")
@@ -371,7 +374,7 @@ def test_lost_wakeup(program):
     ),
 )
 def test_command_lives(program):
-    """no command is hurt by the SIGIO that the next client makes"""
+    """runs commands side by side, and none is hurt by the SIGIO that the next client makes"""
     timed = Timed(program, command="cat", stdin=True)
     timed.ready()
     first = timed.connect()
@@ -384,6 +387,13 @@ def test_command_lives(program):
     )
     first.expect_nothing(why)
     second.expect_nothing()
+    running = len(timed.process.others())
+    require(
+        running == 2,
+        "two commands at once",
+        f"{running}",
+        "the server waits for one command to end before it serves the next client",
+    )
     timed.process.write(b"")
     timed.process.close_stdin()
     first.expect_end(b"", why)
