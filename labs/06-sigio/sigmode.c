@@ -90,14 +90,21 @@ say(const char *what, char *ways[])
 		fail(errno, "write");
 }
 
+/* Take SIGIO, and do no more about it. */
+static void
+take(int sig)
+{
+	(void)sig;
+}
 
 /*
- * See to it that SIGIO does not end the program, as it does by default.  Fail
- * if that is not possible.
+ * Let take() handle SIGIO, which would end the program by default.  Fail if that
+ * is not possible.
  */
 static void
 catch_sigio(void)
 {
+	(void)take;
 	fail(ENOSYS, "catch_sigio");
 }
 

@@ -99,7 +99,9 @@ def test_many(program):
         said.append((client, word(program)))
         client.send(said[-1][1])
     server.process.thaw()
-    why = "what a client sent before its socket was armed has sent no signal: read once after arming"
+    why = (
+        "what a client sent before its socket was armed has sent no signal: read once after arming"
+    )
     for client, data in said:
         client.expect(data, why)
 
@@ -124,7 +126,9 @@ def test_overflow(program):
         ask(program, client)
     for room in (0, None):
         hard = resource.prlimit(server.process.pid, resource.RLIMIT_SIGPENDING)[1]
-        program.stage.tape.add("limit", f"the queue of signals: {'no room' if room == 0 else 'as before'}")
+        program.stage.tape.add(
+            "limit", f"the queue of signals: {'no room' if room == 0 else 'as before'}"
+        )
         soft = hard if room is None else room
         resource.prlimit(server.process.pid, resource.RLIMIT_SIGPENDING, (soft, hard))
         server.process.freeze()

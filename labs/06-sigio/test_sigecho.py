@@ -1,6 +1,7 @@
 """Checks of sigecho: no datagram without an answer, and no wait but for a signal."""
 
 import errno
+import fcntl
 import os
 import re
 import select
@@ -50,8 +51,6 @@ class Echo:
         self.sock.bind((self.stage.address, 0))
         self.sock.setblocking(True)
         if flags:
-            import fcntl
-
             fcntl.fcntl(self.sock, fcntl.F_SETFL, flags)
         self.stage.closers.append(self.sock.close)
         self.inode = sigio.inode_of(self.sock)
@@ -161,7 +160,10 @@ def why_silent(process):
             )
         if not proc.flags(process.pid, fd) & O_ASYNC:
             return "O_ASYNC is not set, so the socket sends no SIGIO"
-        return "SIGIO does not wake it: is this process the owner (F_SETOWN), and is the handler there?"
+        return (
+            "SIGIO does not wake it: is this process the owner (F_SETOWN), and is the handler "
+            "there?"
+        )
     return ""
 
 
@@ -199,7 +201,9 @@ def test_given_socket(program):
             why = f"{name} is not set: F_SETFL sets all flags at once, so both belong in one value"
             require(flags & bit, f"{name} set", f"flags {flags:#o}", why)
         kept = flags & ~(O_ASYNC | os.O_NONBLOCK) == before
-        why = "F_SETFL sets all flags at once: read them with F_GETFL first, and keep what was there"
+        why = (
+            "F_SETFL sets all flags at once: read them with F_GETFL first, and keep what was there"
+        )
         require(kept, f"flags {before:#o} kept", f"{flags:#o}", why)
         echo.process.end()
         program.stage.processes.remove(echo.process)

@@ -7,7 +7,7 @@ import os
 import socket
 
 from harness import Failure, check, diagnosis, require, sigio
-from harness.kernel import proc
+
 from harness.kernel.syscalls import READ
 from harness.sigio import ARMING, O_ASYNC
 
@@ -352,9 +352,7 @@ def test_owner_first(program):
         owner, flags = run.look()
         held.let_go()
         why = "O_ASYNC before the owner: a byte that comes in between sends its SIGIO to nobody"
-        require(
-            owner == run.process.pid, _words(run.process.pid, flags), _words(owner, flags), why
-        )
+        require(owner == run.process.pid, _words(run.process.pid, flags), _words(owner, flags), why)
         run.armed()
 
 

@@ -13,15 +13,15 @@ from harness.sigio import ARMING, WAITS, Waits
 MANY = 5
 PRIMES = [n for n in range(300, 1500) if all(n % d for d in range(2, 40))]
 
-NO_HANDLER = "SIGIO came and ended the program: the handler must be there before the socket is armed"
+NO_HANDLER = (
+    "SIGIO came and ended the program: the handler must be there before the socket is armed"
+)
 LOST = (
     "a lost wake-up: the signal came after the look at the flag and before the sleep, its handler "
     "ran, and then the program went to sleep all the same. Block SIGIO while you look, and let "
     "sigsuspend, or another call that takes a mask, open it and sleep in one step"
 )
-ONE_EACH = (
-    "one SIGIO may stand for many clients: accept until there is nobody left (EAGAIN)"
-)
+ONE_EACH = "one SIGIO may stand for many clients: accept until there is nobody left (EAGAIN)"
 EARLY = "who has come before the socket was armed sends no signal any more: look once after arming"
 
 
@@ -165,9 +165,7 @@ def test_serves(program):
     for _ in range(3):
         timed.served(timed.connect(), why)
     line = timed.process.stdout[: len(timed.line)]
-    require(
-        line == timed.line, diagnosis.show(timed.line) + " on stdout", diagnosis.show(line)
-    )
+    require(line == timed.line, diagnosis.show(timed.line) + " on stdout", diagnosis.show(line))
 
 
 @check(
@@ -186,9 +184,7 @@ def test_exec_fails(program):
     timed.ready()
     for _ in range(2):
         try:
-            timed.connect().expect_end(
-                b"error: /nonexistent/command: No such file or directory\n"
-            )
+            timed.connect().expect_end(b"error: /nonexistent/command: No such file or directory\n")
         except Failure as failure:
             failure.why = "execvp has failed, and the child went on, or said nothing to the client"
             raise

@@ -90,18 +90,16 @@ say(const char *what, char *ways[])
 		fail(errno, "write");
 }
 
-#ifndef SKELETON
 /* Take SIGIO, and do no more about it. */
 static void
 take(int sig)
 {
 	(void)sig;
 }
-#endif
 
 /*
- * See to it that SIGIO does not end the program, as it does by default.  Fail
- * if that is not possible.
+ * Let take() handle SIGIO, which would end the program by default.  Fail if that
+ * is not possible.
  */
 static void
 catch_sigio(void)
@@ -113,6 +111,7 @@ catch_sigio(void)
 	if (sigaction(SIGIO, &sa, NULL) == -1)
 		fail(errno, "sigaction");
 #else
+	(void)take;
 	fail(ENOSYS, "catch_sigio");
 #endif
 }
