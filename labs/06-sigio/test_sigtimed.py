@@ -346,16 +346,17 @@ def test_lost_wakeup(program):
     timed = Timed(program, watch=WAITS)
     waits = Waits(timed.process)
     waits.watch()
-    clients = []
     for again in range(2):
+        clients = []
         if again:
             timed.asleep()
             waits.watch()
-            timed.served(timed.connect(), LOST)
+            clients.append(timed.connect())
         else:
             timed.listening()
-        waits.strike(lambda: clients.append(timed.connect()))
-        timed.served(clients[-1], LOST)
+        waits.strike(lambda clients=clients: clients.append(timed.connect()))
+        for client in clients:
+            timed.served(client, LOST)
     timed.asleep()
 
 
