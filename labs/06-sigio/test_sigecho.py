@@ -85,7 +85,8 @@ class Echo:
         expect(self.client, data, why)
 
     def ask(self, why="", data=None):
-        """Send a datagram and require its answer."""
+        """Send a datagram to a program at rest, and require its answer."""
+        self.process.wait_quiet()
         data = self.word() if data is None else data
         self.send(data)
         self.expect(data, why)
@@ -137,6 +138,7 @@ def test_echoes(program):
     one, two = (Datagrams(program.stage, (address, 0), name=f"client {n}") for n in (1, 2))
     for client in (one, two, one):
         data = bytes(program.stage.random.choices(LETTERS, k=8))
+        process.wait_quiet()
         client.send(data, (address, port))
         try:
             expect(client, data)

@@ -73,7 +73,8 @@ class Timed:
             fail("a server that waits", self.process.how_it_ended(), self.process.why_it_ended())
 
     def connect(self):
-        """Return a new client."""
+        """Return a new client of a program at rest, or held, or frozen."""
+        self.process.wait_quiet()
         return self.server.connect()
 
     def served(self, client, why=""):
