@@ -310,7 +310,7 @@ def test_arming(program):
         "sigprocmask(2) blocks it while you look; sigsuspend(2) opens the mask and sleeps in one.",
         "In sigecho.c: what is blocked from arm on, and how serve sleeps.",
     ),
-    needs="notify",
+    needs=("notify", "restart"),
 )
 def test_lost_wakeup(program):
     """loses no signal that comes between its look at the flag and its sleep"""

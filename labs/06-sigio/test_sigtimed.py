@@ -340,7 +340,7 @@ def test_arming(program):
         "sigprocmask(2) blocks SIGIO while you look; sigsuspend(2) opens the mask and sleeps.",
         "In sigtimed.c: the end of work.",
     ),
-    needs="notify",
+    needs=("notify", "restart"),
 )
 def test_lost_wakeup(program):
     """loses no client who comes between its look at the flag and its sleep"""
