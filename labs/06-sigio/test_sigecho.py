@@ -508,7 +508,8 @@ def test_report(program):
         echo.process.wait_quiet()
         echo.process.signal(signal.SIGHUP)
         due = f"a line with {count} datagrams"
-        echo.process.until(lambda at=len(head): echo.process.stdout.endswith(b"\n", at), due)
+        size = len(head)
+        echo.process.until(lambda size=size: echo.process.stdout.endswith(b"\n", size), due)
         echo.process.wait_quiet()
         got = echo.process.stdout[len(head) :]
         head += got
