@@ -29,16 +29,18 @@ _OWNER = {
     ("ioctl", 0x8902): "SIOCSPGRP",
 }
 _F_SETFL = 4
+_F_GETOWN_EX = 16
+_F_OWNER_PGRP = 2
 _POLLING = "polling: a timer wakes it again and again; only the signal itself shall wake it"
 _FIOASYNC = 0x5452
 
 
 def owner(sock: socket.socket) -> int:
-    """Return who gets SIGIO for a socket: a process, -group, or 0."""
-    try:
-        return fcntl.fcntl(sock, fcntl.F_GETOWN)
-    except OSError:  # group 1 looks like an error
-        return -1
+    """Return who gets SIGIO for a socket: a process or thread, -group, or 0."""
+    # struct f_owner_ex; F_GETOWN would say a group by a number that looks like an error
+    data = fcntl.fcntl(sock, _F_GETOWN_EX, bytes(8))
+    kind, who = struct.unpack("=ii", data)
+    return -who if kind == _F_OWNER_PGRP else who
 
 
 def flags(sock: socket.socket) -> int:

@@ -208,7 +208,15 @@ def test_counts(program):
     for most in (2, 3, 2 * program.stage.random.choice(PRIMES) + 1):
         timed = Timed(program, most)
         timed.ready()
-        timed.process.expect_stdout(timed.due())
+        got = timed.process.stdout
+        program.stage.tape.add("look", "at stdout", diagnosis.show(got))
+        require(
+            got == timed.due(),
+            diagnosis.show(timed.due(), 200),
+            diagnosis.show(got, 200),
+            "half is said once, when all below N / 2 is counted and nothing else, however small N "
+            "is; primes at the end, of all below N; N itself does not count",
+        )
         timed.process.end()
         program.stage.processes.remove(timed.process)
 
