@@ -12,7 +12,7 @@ import struct
 
 from . import blocked as blocking
 from .failure import Failure
-from .kernel import proc
+from .kernel import netns, proc
 from .kernel.syscalls import MULTIPLEX, READ, SLEEP, WAIT_SIGNAL
 
 O_ASYNC = 0o20000
@@ -183,6 +183,7 @@ class Waits:
         asked = blocking.describe(held.tid, held.call, held.args)
         self.process.stage.tape.add("hold", f"{self.process.name}, about to sleep in {asked}")
         event()
+        netns.settle()  # its signal shall be pending by now
         self.process.breakpoints.off(self._handler)
         self._held.clear()
         held.interrupt()

@@ -3,6 +3,7 @@
 import resource
 
 from harness import Failure, check, fail, require, sigio
+from harness.kernel import netns
 from harness.program import Server
 
 MANY = 12
@@ -98,6 +99,7 @@ def test_many(program):
         client = server.connect()
         said.append((client, word(program)))
         client.send(said[-1][1])
+    netns.settle()
     server.process.thaw()
     why = (
         "what a client sent before its socket was armed has sent no signal: read once after arming"
@@ -139,6 +141,7 @@ def test_overflow(program):
         new = server.connect()
         said.append((new, word(program)))
         new.send(said[-1][1])
+        netns.settle()
         server.process.thaw()
         try:
             for client, data in said:
@@ -172,6 +175,7 @@ def test_stale(program):
     old.half_close()
     new = server.connect()
     old.reset()
+    netns.settle()
     server.process.thaw()
     server.process.wait_quiet()
     asleep(server)

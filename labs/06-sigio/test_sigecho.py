@@ -11,7 +11,7 @@ import socket
 
 from harness import Failure, check, diagnosis, fail, require, sigio
 from harness.handlers import Handlers
-from harness.kernel import proc
+from harness.kernel import netns, proc
 from harness.kernel.syscalls import READ, WRITE
 from harness.peers import Datagrams
 from harness.sigio import ARMING, O_ASYNC, WAITS, Waits
@@ -264,6 +264,7 @@ def test_frozen(program):
     sent = [echo.word() for _ in clients]
     for client, data in zip(clients, sent, strict=True):
         client.send(data, echo.target)
+    netns.settle()
     echo.process.thaw()
     for index, (client, data) in enumerate(zip(clients, sent, strict=True)):
         try:
@@ -321,6 +322,7 @@ def test_arming(program):
     program.stage.tape.add("hold", "sigecho, which is about to let its socket send SIGIO")
     data = echo.word()
     echo.send(data)
+    netns.settle()
     caught = sigio.catches(held.tid)
     held.let_go()
     why = "the socket is armed before the handler is there: what comes in between kills the program"
@@ -396,6 +398,7 @@ def test_flag(program):
         second.append(echo.word())
         program.stage.tape.add("hold", "sigecho, whose call finds nothing (EAGAIN)")
         echo.send(second[0])
+        netns.settle()
         held.fail(errno.EAGAIN)
 
     echo.process.breakpoints.on(READ, at_empty)
@@ -458,6 +461,7 @@ def test_queue_full(program):
     sent = [echo.word() for _ in range(4 * size)]
     for data in sent:
         echo.send(data)
+    netns.settle()
     echo.process.thaw()
     why = (
         f"the queue holds {size}, and more had come: the rest waits in the kernel, and no further "
@@ -490,6 +494,7 @@ def test_queue_limit(program):
     sent = [echo.word() for _ in range(many)]
     for data in sent:
         echo.send(data)
+    netns.settle()
     echo.process.thaw()
     held = echo.process.breakpoints.hold(
         WRITE, "an answer", lambda held: held.args[0] & 0xFFFFFFFF == 0
@@ -573,6 +578,7 @@ def test_any_datagram(program):
     echo.process.freeze()
     echo.send(b"")
     echo.send(b"after")
+    netns.settle()
     echo.process.thaw()
     echo.expect(b"", why)
     echo.expect(b"after", why)
@@ -591,6 +597,7 @@ def _with_handlers(program):
     sent = [echo.word() for _ in range(MANY)]
     for data in sent:
         echo.send(data)
+    netns.settle()
     echo.process.thaw()
     for data in sent:
         echo.expect(data, ONE_EACH)

@@ -7,7 +7,6 @@ import os
 import socket
 
 from harness import Failure, check, diagnosis, require, sigio
-
 from harness.kernel.syscalls import READ
 from harness.sigio import ARMING, O_ASYNC
 

@@ -5,7 +5,7 @@ import signal
 
 from harness import Failure, check, diagnosis, fail, require, sigio
 from harness.handlers import Handlers
-from harness.kernel import proc
+from harness.kernel import netns, proc
 from harness.kernel.syscalls import WRITE
 from harness.program import Server
 from harness.sigio import ARMING, WAITS, Waits
@@ -130,6 +130,7 @@ def half_way(program, **how):
         "LISTENING comes first, and is flushed at once",
     )
     clients = [timed.connect() for _ in range(3)]
+    netns.settle()
     held.let_go()
     held = timed.hold_at(b"primes")
     waiting = timed.server.queue()[0]
@@ -308,6 +309,7 @@ def test_frozen(program):
     timed.ready()
     timed.process.freeze()
     clients = [timed.connect() for _ in range(MANY)]
+    netns.settle()
     timed.process.thaw()
     for client in clients:
         timed.served(client, ONE_EACH)
@@ -333,6 +335,7 @@ def test_arming(program):
     program.stage.tape.add("hold", "sigtimed, which is about to let its socket send SIGIO")
     timed.listening()
     client = timed.connect()
+    netns.settle()
     caught = sigio.catches(held.tid)
     held.let_go()
     require(caught, "SIGIO handled or blocked by then", "neither: SIGIO ends it", NO_HANDLER)
@@ -468,6 +471,7 @@ def test_nothing_left(program):
     for _ in range(2):
         timed.process.freeze()
         clients = [timed.connect() for _ in range(MANY)]
+        netns.settle()
         timed.process.thaw()
         for client in clients:
             timed.served(client)
