@@ -28,12 +28,9 @@ class Blocked:
 
     def __str__(self) -> str:
         """The call as a person would name it, such as ``read(4)``."""
-        name = {
-            "pselect6": "select",
-            "rt_sigsuspend": "sigsuspend",
-            "rt_sigtimedwait": "sigwaitinfo",
-            "wait4": "waitpid",
-        }.get(self.call, self.call)
+        name = {"pselect6": "select", "rt_sigsuspend": "sigsuspend", "wait4": "waitpid"}.get(
+            self.call, self.call
+        )
         fds = sorted(self.reads | self.writes)
         if self.call in syscalls.MULTIPLEX:
             inner = "{" + ", ".join(map(str, fds)) + "}"

@@ -4,6 +4,7 @@ Sources: fcntl(2), ioctl(2), socket(7), sigsuspend(2), signalfd(2).  Signals per
 event differ between kernels, so nothing here counts them.
 """
 
+import contextlib
 import fcntl
 import os
 import signal
@@ -13,7 +14,7 @@ import struct
 from . import blocked as blocking
 from .failure import Failure
 from .kernel import netns, proc
-from .kernel.syscalls import MULTIPLEX, READ, SLEEP, WAIT_SIGNAL
+from .kernel.syscalls import ACCEPT, MULTIPLEX, READ, SLEEP, WAIT_SIGNAL
 
 O_ASYNC = 0o20000
 
@@ -139,6 +140,42 @@ def expect_asleep(process, inode: int) -> None:
             f"asleep in {blocked}" + (f", for {limit:g} s at most" if limit else ", with a timer"),
             _POLLING,
         )
+
+
+def why_not_woken(process) -> str:
+    """Explain why input at its first socket makes a sleeping program do nothing."""
+    if process.end_status:
+        return process.why_it_ended()
+    if process.others():
+        return (
+            "the owner is the process that called F_SETOWN; a child that it has forked since gets "
+            "no SIGIO: do both in the process that serves"
+        )
+    fd = min(proc.socket_inodes(process.pid), default=None)
+    if fd is None:
+        return ""
+    asleep = process.asleep_in(READ | ACCEPT)
+    if asleep and fd in asleep.reads and asleep.call in READ | ACCEPT:
+        return (
+            f"it sleeps in {asleep}, a call on the socket, which must never block: O_NONBLOCK is "
+            "not set, or was cleared again, for F_SETFL sets all flags at once"
+        )
+    if not proc.flags(process.pid, fd) & O_ASYNC:
+        return "O_ASYNC is not set, so the socket sends no SIGIO"
+    if signal.SIGIO in proc.signals(process.pid, "ShdPnd"):
+        return (
+            "SIGIO is pending, and blocked even while the program sleeps: the call that sleeps "
+            "gets the mask that lets it through"
+        )
+    with contextlib.suppress(OSError), process.borrow(fd) as sock:
+        if owner(sock) == 0:
+            return "nobody is the owner of the socket, so SIGIO goes nowhere: F_SETOWN is missing"
+        if owner(sock) == process.pid:
+            return (
+                "the socket is armed, and SIGIO came: after it the program must take what is "
+                "there, until EAGAIN, and answer it"
+            )
+    return "SIGIO does not wake it: is this process the owner (F_SETOWN)?"
 
 
 class Waits:

@@ -1,6 +1,5 @@
 """Checks of sigecho: no datagram without an answer, and no wait but for a signal."""
 
-import contextlib
 import errno
 import fcntl
 import os
@@ -11,7 +10,7 @@ import socket
 
 from harness import Failure, check, diagnosis, fail, require, sigio
 from harness.handlers import Handlers
-from harness.kernel import netns, proc
+from harness.kernel import netns
 from harness.kernel.syscalls import READ, WRITE
 from harness.peers import Datagrams
 from harness.sigio import ARMING, O_ASYNC, WAITS, Waits
@@ -152,36 +151,8 @@ def test_echoes(program):
             end = process.end_status
             if count and end and (end.kind, end.number) == ("signal", signal.SIGIO):
                 failure.why = ONCE
-            failure.why = failure.why or why_silent(process)
+            failure.why = failure.why or sigio.why_not_woken(process)
             raise
-
-
-def why_silent(process):
-    """Explain why a datagram wakes nobody."""
-    if process.others():
-        return (
-            "the owner is the process that called F_SETOWN; a child that it has forked since gets "
-            "no SIGIO: do both in the process that serves"
-        )
-    asleep = process.asleep_in(READ)
-    for fd in proc.socket_inodes(process.pid):
-        if asleep and fd in asleep.reads and asleep.call in READ:
-            return (
-                f"it sleeps in {asleep}, a call on the socket, which must never block: O_NONBLOCK "
-                "is not set, or was cleared again, for F_SETFL sets all flags at once"
-            )
-        if not proc.flags(process.pid, fd) & O_ASYNC:
-            return "O_ASYNC is not set, so the socket sends no SIGIO"
-        with contextlib.suppress(OSError), process.borrow(fd) as sock:
-            if sigio.owner(sock) == 0:
-                return (
-                    "nobody is the owner of the socket, so SIGIO goes nowhere: F_SETOWN is missing"
-                )
-        return (
-            "SIGIO does not wake it: is this process the owner (F_SETOWN), and is the handler "
-            "there?"
-        )
-    return ""
 
 
 @check(

@@ -165,7 +165,13 @@ def test_serves(program):
         "closes it after fork"
     )
     for _ in range(3):
-        timed.served(timed.connect(), why)
+        client = timed.connect()
+        try:
+            timed.served(client, why)
+        except Failure as failure:
+            if "nothing" in failure.got:
+                failure.why = sigio.why_not_woken(timed.process)
+            raise
     line = timed.process.stdout[: len(timed.line)]
     require(line == timed.line, diagnosis.show(timed.line) + " on stdout", diagnosis.show(line))
 
