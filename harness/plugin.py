@@ -36,6 +36,7 @@ NATIVE = (
     ("launch",),
     ("leak", "-fsanitize=address"),
     ("clock", "-shared", "-fPIC", "-fno-builtin"),
+    ("handler", "-shared", "-fPIC", "-fno-builtin"),
 )
 
 _STDERR_SHOWN = 4000

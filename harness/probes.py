@@ -4,6 +4,7 @@ Each probe does the real thing end to end with a program of the harness's own.
 What it finds never depends on the student's program.
 """
 
+import errno
 import json
 import os
 import resource
@@ -34,6 +35,9 @@ class Probe:
 
 
 PROBES: dict[str, Probe] = {}
+
+# What a held call is answered with, so that a signal acts and it begins anew.
+ERESTARTNOINTR = 513
 
 
 def _probe(name: str, lack: str, mend: str):
@@ -173,6 +177,57 @@ def _try_notify() -> None:
     # the launcher without arguments ends at once, with status 2
     done = _launch("-n", number, program=[str(build.native("launch"))])
     assert done.returncode == 2
+
+
+@_probe(
+    "restart",
+    "a signal can't be let in just before a held call (ERESTARTNOINTR is refused)",
+    "run outside of that sandbox, on Linux 5.9 or newer",
+)
+def _try_restart() -> None:
+    """Let a signal act before a held call, twice told of; see breakpoints."""
+    from .program import _receive_listener
+
+    ours, theirs = socket.socketpair()
+    command = [str(build.native("launch")), "-c", str(theirs.fileno())]
+    command += ["-n", str(syscalls.NUMBER["ppoll"]), "--", str(build.native("restart"))]
+    launcher = subprocess.Popen(
+        command,
+        pass_fds=[theirs.fileno()],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    theirs.close()
+    ours.settimeout(20)
+    try:
+        listener = notify.Listener(_receive_listener(ours))
+
+        def entered():
+            ready = select.select([listener.fd, ours], [], [], 20)[0]
+            while listener.fd in ready:
+                note = listener.receive()
+                if note is not None:
+                    return note
+            raise OSError("the call was not made again")
+
+        lines = ours.recv(64)
+        while b"\n" not in lines:
+            lines += ours.recv(64)
+        note = entered()
+        os.kill(note.tid, signal.SIGUSR1)
+        listener.fail(note, ERESTARTNOINTR)
+        listener.fail(entered(), errno.ENOMEM)
+        lines = b""
+        while b"exit" not in lines and b"signal" not in lines:
+            data = ours.recv(64)
+            if not data:
+                raise OSError("the launcher ended")
+            lines += data
+        if lines.split()[-2:] != [b"exit", b"0"]:
+            raise OSError("the handler did not run before the call")
+    finally:
+        ours.close()
+        launcher.wait()
 
 
 @_probe(

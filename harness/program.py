@@ -70,6 +70,8 @@ class Program:
         env: dict[str, str] | None = None,
         show: str | None = None,
         occupied: int = 0,
+        third: int | None = None,
+        preload: str | None = None,
     ) -> Process:
         """Start the program and return it running.
 
@@ -87,6 +89,8 @@ class Program:
             env: what its environment shall have besides, or otherwise.
             show: how the step shows the arguments.
             occupied: leave it no descriptor below this number.
+            third: a descriptor of ours that shall be its number 3.
+            preload: a library to preload besides; with the build "shim".
         """
         self.stage.tape.add("start", show or shlex.join([f"./{self.name}", *args]))
         env = {**environment(leaks), **(env or {})}
@@ -95,6 +99,8 @@ class Program:
                 self.clock = Clock(self.stage.path("clock"))
             env["LD_PRELOAD"] = str(build.native("clock", "-shared", "-fPIC", "-fno-builtin"))
             env[Clock.VARIABLE] = self.clock.path
+            if preload:
+                env["LD_PRELOAD"] += f":{preload}"
         ours, theirs = socket.socketpair()
         out_fd, out_child = _output(stdout)
         err_fd, err_child = _output("pipe")
@@ -109,6 +115,8 @@ class Program:
             command += ["-i", ",".join(map(str, ignore))]
         if occupied:
             command += ["-o", str(occupied)]
+        if third is not None:
+            command += ["-3", str(third)]
         for key, value in {"core": 0, "fsize": 64 << 20, **(limits or {})}.items():
             command += ["-l", f"{key}={value}"]
         launcher = subprocess.Popen(
@@ -116,7 +124,7 @@ class Program:
             stdin=in_child,
             stdout=out_child,
             stderr=err_child,
-            pass_fds=[theirs.fileno(), *keep],
+            pass_fds=[theirs.fileno(), *keep, *([] if third is None else [third])],
             env=env,
             cwd=self.stage.folder,
             start_new_session=True,

@@ -12,6 +12,7 @@
  *   -i SIG,...  signals that are ignored when the program starts
  *   -l N=V    a resource limit: nofile nproc fsize core cpu stack
  *   -o N      leave the program no descriptor below N: open /dev/null there
+ *   -3 FD     a descriptor that the program shall have as its number 3
  *
  * Lines: "pid N", "exit N" or "signal N" (the program itself), "orphans N" (so
  * many others have ended here; said of powers of two), "gone".
@@ -79,6 +80,7 @@ static struct {
 } limits[8];
 static int nlimits;
 static int occupied;
+static int third = -1;
 
 static void
 die(const char *what)
@@ -340,6 +342,14 @@ become(char **argv)
 	for (i = 0; i < nkeep; i++)
 		if (fcntl(keep[i], F_SETFD, 0) == -1)
 			die("-k");
+	if (third == 3 && fcntl(3, F_SETFD, 0) == -1)
+		die("-3");
+	if (third > 3) {
+		/* what exec will close goes on under a higher number */
+		(void)fcntl(3, F_DUPFD_CLOEXEC, 4);
+		if (dup2(third, 3) == -1)
+			die("-3");
+	}
 	default_signals();
 	for (i = 0; i < nignored; i++)
 		if (signal(ignored[i], SIG_IGN) == SIG_ERR)
@@ -465,7 +475,7 @@ main(int argc, char **argv)
 	char byte;
 	int opt, sigfd, null, started[2];
 
-	while ((opt = getopt(argc, argv, "+c:n:k:i:l:o:")) != -1) {
+	while ((opt = getopt(argc, argv, "+c:n:k:i:l:o:3:")) != -1) {
 		switch (opt) {
 		case 'c':
 			control = number(optarg);
@@ -484,6 +494,9 @@ main(int argc, char **argv)
 			break;
 		case 'o':
 			occupied = number(optarg);
+			break;
+		case '3':
+			third = number(optarg);
 			break;
 		default:
 			return 2;
@@ -515,6 +528,8 @@ main(int argc, char **argv)
 		die("/dev/null");
 	for (opt = 0; opt < nkeep; opt++)
 		close(keep[opt]);
+	if (third != -1)
+		close(third);
 	/* exec closes the other end; so does a failure before it */
 	do
 		n = read(started[0], &byte, 1);

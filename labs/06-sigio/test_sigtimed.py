@@ -1,0 +1,530 @@
+"""Checks of sigtimed: clients served while it counts, and woken for afterwards."""
+
+import os
+import signal
+
+from harness import Failure, check, diagnosis, fail, require, sigio
+from harness.handlers import Handlers
+from harness.kernel import netns, proc
+from harness.kernel.syscalls import WRITE
+from harness.program import Server
+from harness.sigio import ARMING, WAITS, Waits
+
+MANY = 5
+PRIMES = [n for n in range(300, 1500) if all(n % d for d in range(2, 40))]
+
+NO_HANDLER = (
+    "SIGIO came and ended the program: the handler must be there before the socket is armed"
+)
+LOST = (
+    "a lost wake-up: the signal came after the look at the flag and before the sleep, its handler "
+    "ran, and then the program went to sleep all the same. Block SIGIO while you look, and let "
+    "sigsuspend, or another call that takes a mask, open it and sleep in one step"
+)
+ONE_EACH = "one SIGIO may stand for many clients: accept until there is nobody left (EAGAIN)"
+EARLY = "who has come before the socket was armed sends no signal any more: look once after arming"
+
+
+def below(most):
+    """Return how many primes there are below a number."""
+    return sum(all(n % d for d in range(2, int(n**0.5) + 1)) for n in range(2, most))
+
+
+class Timed:
+    """A running sigtimed.
+
+    Args:
+        program: the program.
+        most: what -w says.
+        command: what -c says; by default one that prints a made-up text.
+        how: passed on to ``start``.
+    """
+
+    def __init__(self, program, most=2, command=None, **how):
+        self.program = program
+        self.stage = program.stage
+        self.text = "".join(self.stage.random.choices("abcdefghijklmnopqrstuvwxyz", k=12)).encode()
+        if command is None:
+            path = self.stage.path("text")
+            with open(path, "wb") as file:
+                file.write(self.text)
+            command = f"cat {path}"
+        target = (self.stage.address, self.stage.port())
+        args = ["-c", command, "-w", str(most), target[0], str(target[1])]
+        self.line = f"LISTENING {target[0]} {target[1]}\n".encode()
+        self.most = most
+        self.process = program.start(*args, **how)
+        self.server = Server(program, self.process, target, args)
+
+    def listening(self):
+        """Wait until it listens, whatever it does besides."""
+        self.process.until(self.server.listening, "sigtimed listening")
+
+    def due(self):
+        """Return all that it prints."""
+        half = f"half {below(self.most // 2)}\n".encode()
+        return self.line + half + f"primes {below(self.most)}\n".encode()
+
+    def ready(self):
+        """Wait until it has counted, and come to rest."""
+        self.process.wait_quiet()
+        self.listening()
+        if self.process.end_status:
+            fail("a server that waits", self.process.how_it_ended(), self.process.why_it_ended())
+
+    def connect(self):
+        """Return a new client of a program at rest, or held, or frozen."""
+        self.process.wait_quiet()
+        return self.server.connect()
+
+    def served(self, client, why=""):
+        """Require that a client gets the text, and end of file."""
+        client.expect_end(self.text, why)
+
+    def asleep(self):
+        """Require that it sleeps until a signal comes."""
+        sigio.expect_asleep(self.process, self.server.listener_inode)
+
+    def written(self, word):
+        """Return a test of a held call: whether it writes a line that begins so."""
+
+        def fits(held):
+            if held.tid != self.process.pid or held.args[0] & 0xFFFFFFFF != 1:
+                return False
+            where, size = held.args[1], held.args[2]
+            if held.call == "writev":
+                found = b""
+                for index in range(min(size, 8)):
+                    vector = proc.peek(held.tid, where + 16 * index, 16)
+                    base = int.from_bytes(vector[:8], "little")
+                    found += proc.peek(held.tid, base, int.from_bytes(vector[8:], "little"))
+            else:
+                found = proc.peek(held.tid, where, min(size, 200))
+            return found.startswith(word) or b"\n" + word in found
+
+        return fits
+
+    def hold_at(self, word):
+        """Wait until it is about to print a line that begins so; keep it there."""
+        due = f'the line "{word.decode()}..."'
+        held = self.process.breakpoints.hold(WRITE, due, self.written(word))
+        self.stage.tape.add("hold", f"sigtimed, about to print the line {word.decode()}...")
+        return held
+
+
+def half_way(program, **how):
+    """Let three clients come in the middle of the count; return when it has counted.
+
+    Returns:
+        The run, held before its last line, and the clients.
+    """
+    timed = Timed(program, 2 * program.stage.random.choice(PRIMES), watch=WRITE, **how)
+    held = timed.hold_at(b"half")
+    timed.listening()
+    line = timed.process.stdout
+    program.stage.tape.add("look", "at stdout", diagnosis.show(line))
+    require(
+        line == timed.line,
+        diagnosis.show(timed.line),
+        diagnosis.show(line),
+        "LISTENING comes first, and is flushed at once",
+    )
+    clients = [timed.connect() for _ in range(3)]
+    netns.settle()
+    held.let_go()
+    held = timed.hold_at(b"primes")
+    waiting = timed.server.queue()[0]
+    program.stage.tape.add("look", "at the clients", f"{waiting} of 3 wait to be accepted")
+    require(
+        waiting == 0,
+        "three clients accepted before the count is done",
+        f"{waiting} of them still wait",
+        "they came in the middle of the count, and it went on to the end without a look at them: "
+        "that is not asynchronous"
+        if waiting == 3
+        else ONE_EACH,
+    )
+    return timed, held, clients
+
+
+@check(
+    points=2,
+    kind="contract",
+    hints=(
+        "A listening socket sends SIGIO for each connection that is ready for accept.",
+        "accept(2), fork(2), dup2(2), execvp(3); the parent closes the connection.",
+        "In sigtimed.c: arm, serve and run.",
+    ),
+)
+def test_serves(program):
+    """says LISTENING, and gives each client the command's output and end of file"""
+    timed = Timed(program)
+    timed.ready()
+    why = (
+        "the client gets its end of file when nobody has the connection open any more: the parent "
+        "closes it after fork"
+    )
+    for _ in range(3):
+        client = timed.connect()
+        try:
+            timed.served(client, why)
+        except Failure as failure:
+            if "nothing" in failure.got:
+                failure.why = sigio.why_not_woken(timed.process)
+            raise
+    line = timed.process.stdout[: len(timed.line)]
+    require(line == timed.line, diagnosis.show(timed.line) + " on stdout", diagnosis.show(line))
+
+
+@check(
+    points=1,
+    kind="contract",
+    after="test_serves",
+    hints=(
+        "Where the command can't be run, there is still the client to be told.",
+        "execvp(3) returns only if it failed; strerror(3), and _exit(2).",
+        "In sigtimed.c: the end of run.",
+    ),
+)
+def test_exec_fails(program):
+    """tells the client when the command can't be run"""
+    timed = Timed(program, command="/nonexistent/command")
+    timed.ready()
+    for _ in range(2):
+        try:
+            timed.connect().expect_end(b"error: /nonexistent/command: No such file or directory\n")
+        except Failure as failure:
+            failure.why = "execvp has failed, and the child went on, or said nothing to the client"
+            raise
+    timed.process.wait_quiet()
+    others = timed.process.others()
+    require(not others, "one server", f"{len(others) + 1} of them", "the child must _exit(127)")
+
+
+@check(
+    points=2,
+    kind="contract",
+    hints=(
+        "The count is the program's own work; half-way it says how far it is.",
+        "is_prime and say are given.",
+        "In sigtimed.c: work, the loop, from where to where it goes, and when it says half.",
+    ),
+)
+def test_counts(program):
+    """prints how many primes are below N / 2, and below N"""
+    for most in (2, 3, 2 * program.stage.random.choice(PRIMES) + 1):
+        timed = Timed(program, most)
+        timed.ready()
+        got = timed.process.stdout
+        program.stage.tape.add("look", "at stdout", diagnosis.show(got))
+        require(
+            got == timed.due(),
+            diagnosis.show(timed.due(), 200),
+            diagnosis.show(got, 200),
+            "half is said once, when all below N / 2 is counted and nothing else, however small N "
+            "is; primes at the end, of all below N; N itself does not count",
+        )
+        timed.process.end()
+        program.stage.processes.remove(timed.process)
+
+
+@check(
+    points=5,
+    kind="contract",
+    after=("test_serves", "test_counts"),
+    hints=(
+        "The signal comes while the program counts; that is what it is for.",
+        "The handler says that it was here; the loop looks at that between two numbers.",
+        "In sigtimed.c: work, inside the loop.",
+    ),
+    needs="notify",
+)
+def test_middle(program):
+    """serves clients that come in the middle of its count before it has counted on"""
+    timed, held, clients = half_way(program)
+    held.let_go()
+    for client in clients:
+        timed.served(client, ONE_EACH)
+
+
+@check(
+    points=2,
+    kind="contract",
+    after="test_middle",
+    hints=(
+        "A client in the middle must not change the result: every number counts once.",
+        "After serving, go on with the number that was due.",
+        "In sigtimed.c: work, what follows the call of serve in the loop.",
+    ),
+    needs="notify",
+)
+def test_count_kept(program):
+    """counts right though clients came in the middle"""
+    timed, held, clients = half_way(program)
+    held.let_go()
+    for client in clients:
+        timed.served(client)
+    timed.process.wait_quiet()
+    got = timed.process.stdout
+    program.stage.tape.add("look", "at stdout", diagnosis.show(got, 200))
+    require(
+        got == timed.due(),
+        diagnosis.show(timed.due(), 200),
+        diagnosis.show(got, 200),
+        "the count is wrong when clients come meanwhile: a number was left out, counted twice, or "
+        "the count began anew",
+    )
+
+
+@check(
+    points=2,
+    kind="clean",
+    after="test_serves",
+    hints=(
+        "After the count there is nothing to do but wait, and a wait needs no timer.",
+        "sigsuspend(2), or another call that opens the mask and sleeps.",
+        "In sigtimed.c: the end of work; and arm: the listening socket must never block.",
+    ),
+)
+def test_asleep(program):
+    """after its count sleeps until a signal comes, without a timer"""
+    timed = Timed(program)
+    timed.ready()
+    timed.asleep()
+    for _ in range(2):
+        timed.served(timed.connect())
+        timed.asleep()
+    timed.process.signal(signal.SIGIO)
+    timed.asleep()
+    timed.served(timed.connect())
+
+
+@check(
+    points=3,
+    kind="contract",
+    after="test_serves",
+    hints=(
+        "Five clients that come while the program can't run make one pending signal.",
+        "accept(2) again and again, until it fails with EAGAIN.",
+        "In sigtimed.c: the loop of serve.",
+    ),
+)
+def test_frozen(program):
+    """serves five clients that came with one signal"""
+    timed = Timed(program)
+    timed.ready()
+    timed.process.freeze()
+    clients = [timed.connect() for _ in range(MANY)]
+    netns.settle()
+    timed.process.thaw()
+    for client in clients:
+        timed.served(client, ONE_EACH)
+
+
+@check(
+    points=2,
+    kind="robust",
+    after="test_serves",
+    hints=(
+        "A client may come at the very moment of arming: handler first, a first look after.",
+        "sigaction(2), then fcntl(2), then accept(2).",
+        "In sigtimed.c: arm, the order of its calls, and the beginning of work.",
+    ),
+    needs="notify",
+)
+def test_arming(program):
+    """has its handler before it arms the socket, and misses nobody who comes meanwhile"""
+    timed = Timed(program, watch=ARMING)
+    held = timed.process.breakpoints.hold(
+        ARMING, "a call that lets the socket send SIGIO", lambda held: sigio.arms(held)
+    )
+    program.stage.tape.add("hold", "sigtimed, which is about to let its socket send SIGIO")
+    timed.listening()
+    client = timed.connect()
+    netns.settle()
+    caught = sigio.catches(held.tid)
+    held.let_go()
+    require(caught, "SIGIO handled or blocked by then", "neither: SIGIO ends it", NO_HANDLER)
+    timed.served(client, EARLY)
+
+
+@check(
+    points=3,
+    kind="robust",
+    after="test_asleep",
+    hints=(
+        "Between the look at the flag and the sleep a client may come; then nobody wakes.",
+        "sigprocmask(2) blocks SIGIO while you look; sigsuspend(2) opens the mask and sleeps.",
+        "In sigtimed.c: the end of work.",
+    ),
+    needs=("notify", "restart"),
+)
+def test_lost_wakeup(program):
+    """loses no client who comes between its look at the flag and its sleep"""
+    timed = Timed(program, watch=WAITS)
+    waits = Waits(timed.process)
+    waits.watch()
+    for again in range(2):
+        clients = []
+        if again:
+            timed.asleep()
+            waits.watch()
+            clients.append(timed.connect())
+        else:
+            timed.listening()
+        waits.strike(lambda clients=clients: clients.append(timed.connect()))
+        for client in clients:
+            timed.served(client, LOST)
+    timed.asleep()
+
+
+@check(
+    points=2,
+    kind="robust",
+    after="test_serves",
+    hints=(
+        "The signal is for the server; a command has no handler, and SIGIO would end it.",
+        "F_SETOWN with getpid(), in the parent: a negative number is a process group.",
+        "In sigtimed.c: arm, the owner.",
+    ),
+)
+def test_command_lives(program):
+    """runs commands side by side, and none is hurt by the SIGIO that the next client makes"""
+    timed = Timed(program, command="cat", stdin=True)
+    timed.ready()
+    first = timed.connect()
+    timed.process.wait_quiet()
+    second = timed.connect()
+    timed.process.wait_quiet()
+    why = (
+        "the command of client 1 was ended by the SIGIO that client 2 made: the owner is a whole "
+        "process group, to which commands belong, and exec takes the handler away"
+    )
+    first.expect_nothing(why)
+    second.expect_nothing()
+    running = len(timed.process.others())
+    require(
+        running == 2,
+        "two commands at once",
+        f"{running}",
+        "the server waits for one command to end before it serves the next client",
+    )
+    timed.process.write(b"")
+    timed.process.close_stdin()
+    first.expect_end(b"", why)
+    second.expect_end(b"", why)
+
+
+@check(
+    points=2,
+    kind="clean",
+    after="test_serves",
+    hints=(
+        "A command inherits descriptors, blocked signals and ignored signals; handlers go.",
+        "close(2) the listening socket, or FD_CLOEXEC; sigprocmask(2) in the child.",
+        "In sigtimed.c: run, before execvp; and how arm treats SIGCHLD.",
+    ),
+)
+def test_child_clean(program):
+    """gives a command descriptors 0, 1 and 2 alone, and its signals as they were"""
+    timed = Timed(program, command="cat", stdin=True)
+    timed.ready()
+    client = timed.connect()
+    timed.process.wait_quiet()
+    children = timed.process.children()
+    require(len(children) == 1, "one command running", f"{len(children)}")
+    child = children[0]
+    found = timed.process.descriptors(child)
+    inodes = proc.socket_inodes(child)
+    step = program.stage.tape.add("look", "at the command")
+    step.saw = f"descriptors {' '.join(map(str, sorted(found)))}"
+    for fd in sorted(found):
+        if fd > 2:
+            armed = inodes.get(fd) == timed.server.listener_inode
+            fail(
+                "descriptors 0, 1 and 2",
+                f"{fd}, too, which is {'the armed socket' if armed else found[fd]}",
+                "the command inherits the armed listening socket: it keeps the port when the "
+                "server has gone. Close it before exec, or set FD_CLOEXEC"
+                if armed
+                else "it inherits a second descriptor of the connection: close it after dup2",
+            )
+    for field, word in (("SigBlk", "blocked"), ("SigIgn", "ignored")):
+        names = sorted(
+            diagnosis.signal_name(n) for n in proc.signals(child, field) if n not in (32, 33)
+        )
+        why = f"the command begins with {', '.join(names)} {word}: exec keeps that; undo it before"
+        require(not names, f"no signal {word} in the command", ", ".join(names), why)
+    timed.process.close_stdin()
+    client.expect_end()
+
+
+@check(
+    points=2,
+    kind="clean",
+    after="test_frozen",
+    hints=(
+        "A child that has ended stays as a zombie until its parent says that it knows.",
+        "waitpid(2) with WNOHANG in a loop, or SA_NOCLDWAIT.",
+        "In sigtimed.c: arm, what it says about SIGCHLD; serve, what it closes.",
+    ),
+)
+def test_nothing_left(program):
+    """leaves no zombie and no descriptor behind"""
+    timed = Timed(program)
+    timed.ready()
+    before = timed.process.descriptors()
+    for _ in range(2):
+        timed.process.freeze()
+        clients = [timed.connect() for _ in range(MANY)]
+        netns.settle()
+        timed.process.thaw()
+        for client in clients:
+            timed.served(client)
+    timed.process.wait_quiet()
+    zombies = timed.process.zombies()
+    why = "children that have ended are reaped by waitpid, in a loop, or not kept: SA_NOCLDWAIT"
+    require(not zombies, "no zombie", f"{len(zombies)} of them", why)
+    after = timed.process.descriptors()
+    why = "the parent closes each connection when the child has it"
+    require(len(after) == len(before), f"{len(before)} descriptors", f"{len(after)}", why)
+
+
+@check(
+    points=1,
+    kind="robust",
+    after="test_middle",
+    hints=(
+        "A handler interrupts the count, or printf, anywhere: it must leave no trace.",
+        "signal-safety(7) lists what it may call; errno must be as it was.",
+        "In sigtimed.c: on_sigio, and whatever it calls.",
+    ),
+    build="shim",
+    needs="notify",
+)
+def test_handler(program):
+    """calls nothing unsafe in its handlers, and leaves errno alone there"""
+    handlers = Handlers(program.stage.path("handlers"))
+    timed, held, clients = half_way(program, **handlers.how())
+    held.let_go()
+    for client in clients:
+        timed.served(client)
+    timed.process.wait_quiet()
+    timed.served(timed.connect())
+    timed.process.wait_quiet()
+    found = handlers.found()
+    step = program.stage.tape.add("look", "into the handlers")
+    step.saw = f"{found.runs} runs"
+    require(
+        not found.unsafe,
+        "only functions that signal-safety(7) lists",
+        f"{found.unsafe}()",
+        f"{found.unsafe} is not async-signal-safe: the signal may have interrupted it half-way. "
+        "Set a flag in the handler, and do the work outside of it",
+    )
+    require(
+        not found.spoilt,
+        "errno as it was before the handler",
+        os.strerror(found.spoilt),
+        "the handler changes errno: save it first, and put it back",
+    )
