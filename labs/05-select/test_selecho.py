@@ -286,7 +286,7 @@ def test_ready_together(program):
 )
 def test_leaves(program):
     """a client that ends its input gets the rest, then end of file; and is watched no more"""
-    server = program.serve()
+    server = serve_small(program)
     leaves = server.connect(**LAZY)
     stays = server.connect()
     ask(program, stays)
@@ -461,7 +461,7 @@ def stuff(server, client, data):
 )
 def test_number_reused(program):
     """a client that takes a leaver's number in the same round is not taken for it"""
-    server = program.serve()
+    server = serve_small(program)
     other = server.connect()
     ask(program, other)
     why = (
@@ -709,7 +709,7 @@ def test_fd_setsize_plain(program):
 )
 def test_gone(program):
     """survives clients that reset, or leave before they have read"""
-    server = program.serve()
+    server = serve_small(program)
     other = server.connect()
     ask(program, other)
     before = set(server.descriptors())
