@@ -30,8 +30,8 @@ def _first_failing(lab: labs.Lab) -> dict | None:
         raise labs.Unknown(f"There is no check {wanted} in lab {lab.number}.")
     failed = [one for one in checks if one["outcome"] == "failed"]
     rows = {row["name"]: row for row in entry["programs"]}
-    # what somebody works on goes before what nobody has begun
-    failed.sort(key=lambda one: not rows[one["program"]]["begun"])
+    # what somebody works on goes before what nobody has begun, challenges come last
+    failed.sort(key=lambda one: (not rows[one["program"]]["begun"], one["challenge"]))
     broken = [
         row["name"]
         for row in entry["programs"]
