@@ -218,8 +218,8 @@ def listening_elsewhere(sockets, address: str, port: int) -> str:
         if (found_address, found_port) == (address, port):
             return (
                 "it listens there, but does not wait for a client there: a server at rest sleeps "
-                "in accept, or in poll or select on its listening socket (the first argument of "
-                "select is the highest descriptor plus 1)"
+                "in accept, or in poll or select on its listening socket (with select: its first "
+                "argument is the highest plus 1)"
             )
         if found_port == port:
             return f"listening on {found_address} instead of {address}"
