@@ -249,6 +249,7 @@ def test_default_command(program):
     line = f"error: {command} x: {os.strerror(errno.ENOENT)}\n".encode()
     for index in (1, 0):
         ends.serve(index, line, "CMD as -c has it, and strerror of what execvp left in errno")
+    ends.server.wait_quiet()  # a child may answer before it has ended
     others = ends.server.others()
     require(not others, "one server", f"{1 + len(others)}", "where exec fails, the child must end")
 
