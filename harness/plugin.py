@@ -53,6 +53,7 @@ class Collector:
     def __init__(self):
         self.checks: dict[str, list[tuple[marker.Check, pytest.Item]]] = {}
         self.errors: list[str] = []
+        self.raised: BaseException | None = None
 
     def pytest_collectreport(self, report):
         """Keep what went wrong while a check file was imported."""
@@ -62,6 +63,7 @@ class Collector:
     def pytest_internalerror(self, excinfo):
         """Keep what broke in the harness itself; a person gets one sentence."""
         self.errors.append(excinfo.exconly())
+        self.raised = excinfo.value
         return True
 
     def pytest_collection_modifyitems(self, items):

@@ -63,6 +63,8 @@ def run(numbers: list[str], listener) -> tuple[int, dict]:
     code = plugin.run_pytest(runner, [lab.folder for lab in found])
     if code == pytest.ExitCode.INTERRUPTED and not runner.errors:
         raise KeyboardInterrupt
+    if isinstance(runner.raised, BrokenPipeError):
+        raise runner.raised
     if runner.errors or code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
         print(
             "The checker broke; this is not your mistake.",
@@ -73,11 +75,34 @@ def run(numbers: list[str], listener) -> tuple[int, dict]:
         return ERROR, {}
     if only and not any(unit.records for unit in units):
         raise labs.Unknown(_no_such_check(only, runner))
-    for entry in runner.document["labs"]:
-        # somebody else's sources are not what a student did last
-        if not only and source == "labs":
-            result.write({**runner.document, "labs": [entry]}, result.last(entry["name"]))
+    if source == "labs":  # somebody else's sources are not what a student did last
+        for entry in runner.document["labs"]:
+            _remember(runner, entry)
     return _status(runner.document), runner.document
+
+
+def _remember(runner: plugin.Runner, entry: dict) -> None:
+    """Keep what is known of a lab: the checks just made, and the others as they were."""
+    target = result.last(entry["name"])
+    try:
+        before = result.read(target)["labs"][0]
+    except (OSError, ValueError):
+        before = {"checks": [], "programs": []}
+    records = {(one["program"], one["name"]): one for one in before["checks"] + entry["checks"]}
+    rows = {one["name"]: one for one in before["programs"] + entry["programs"]}
+    checks = []
+    for found, _item in runner.checks[entry["name"]]:
+        name = f"{found.program}/{found.name}"
+        repeat = runner.repeat.format(number=entry["name"][:2], check=name)
+        fresh = result.new_check(found, repeat)
+        checks.append(records.get((found.program, found.name), fresh))
+    whole = result.new_lab(entry["name"], checks)
+    for row in whole["programs"]:
+        known = rows.get(row["name"], row)
+        row["build"], row["begun"] = known["build"], known["begun"]
+    decided = all(one["outcome"] != "not run" for one in checks)
+    state = "complete" if decided else "running"
+    result.write({**runner.document, "state": state, "labs": [whole]}, target)
 
 
 def _unit(lab: labs.Lab, only: str) -> plugin.Unit:

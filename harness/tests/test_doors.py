@@ -126,6 +126,28 @@ def test_hints_come_one_by_one(copy, door):
     assert texts[2] == texts[3]
 
 
+def test_hint_follows_what_was_checked_last(copy, door):
+    """After a part was checked there is a hint for it, and none for what was mended."""
+    door("check", NUMBER, cwd=copy, CHECK="bindto/test_binds")
+    hint = door("hint", NUMBER, cwd=copy)
+    assert hint.returncode == 0, hint.stderr
+    assert hint.stdout.startswith("bindto: ")
+    shutil.copy(LAB.solution / "bindto.c", copy / "labs" / LAB.name)
+    door("check", NUMBER, cwd=copy, CHECK="bindto")
+    assert "No check of lab 03 failed" in door("hint", NUMBER, cwd=copy).stdout
+    door("check", NUMBER, cwd=copy, CHECK="ruptime")
+    assert door("hint", NUMBER, cwd=copy).stdout.startswith("ruptime: ")
+
+
+def test_nobody_reads_on(copy):
+    """Whoever has seen enough of the output breaks nothing."""
+    command = f"{sys.executable} -m harness check {NUMBER} | head -n 1"
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=copy, capture_output=True, text=True, check=False
+    )
+    assert done.stderr == ""
+
+
 def test_reset_asks_and_keeps(copy, door):
     """Reset changes nothing unasked, and keeps what it replaces."""
     name = LAB.files()[0]
