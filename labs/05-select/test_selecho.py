@@ -7,6 +7,7 @@ import socket
 from harness import Failure, blocked, check, diagnosis, fail, require
 from harness.kernel import netns, proc, syscalls
 from harness.kernel.syscalls import ACCEPT, MULTIPLEX, READ, SLEEP, WRITE
+from harness.multiplex import why_busy
 from harness.peers import steal, writable
 
 MIB = 1 << 20
@@ -300,9 +301,26 @@ def test_leaves(program):
     leaves.half_close()
     netns.flush_loopback()
     server.thaw()
-    leaves.expect_end(
-        data, "the client has ended its input, and waits for the end of the echo: close(2)"
-    )
+    try:
+        watching(program, server)
+    except Failure as failure:
+        if why_busy(failure):
+            failure.why = (
+                "a client whose input has ended is readable for ever: once read has returned 0 "
+                "leave it out of the set for reading, also while its queue is not empty"
+            )
+        raise
+    try:
+        leaves.expect_end(
+            data, "the client has ended its input, and waits for the end of the echo: close(2)"
+        )
+    except Failure as failure:
+        if leaves.ended:
+            failure.why = (
+                "its connection was closed before its queue was sent: that read returns 0 ends "
+                "the client's input; close when the queue is empty as well"
+            )
+        raise
     leaves.close()
     why = "a client that has gone is readable for ever: take it out of the set, and close it"
     try:
@@ -640,7 +658,7 @@ def beyond_fd_setsize(program):
     )
     server = program.serve(occupied=1017, limits={"nofile": 1100})
     program.stage.tape.add("note", "descriptors below 1017 are taken")
-    served, closed = [], []
+    served, closed, left = [], [], 0
     try:
         for _ in range(10):
             client = server.connect()
@@ -660,6 +678,7 @@ def beyond_fd_setsize(program):
         require(served, "clients below 1024 are served", "none is")
         ask_quietly(program, served, "", "the others")
         watching(program, server)
+        left = len(server.descriptors())
         for client in [served.pop(0), *closed]:
             client.close()
         watching(program, server)
@@ -667,6 +686,9 @@ def beyond_fd_setsize(program):
         ask(program, newcomer)
         ask_quietly(program, [newcomer, *served], "", "all, and one with a lower number")
     except Failure as failure:
+        if left and not server.end_status and len(server.descriptors()) >= left:
+            why = "the descriptors of clients that have left are still open: close(2)"
+            failure.why = ""
         failure.why = f"{failure.why}: {why}" if failure.why not in ("", why) else why
         raise
 
@@ -739,7 +761,12 @@ def test_gone(program):
         failure.why = program.stage.diagnose(()) or failure.why or why
         raise
     left = set(server.descriptors()) - before
-    require(len(left) == 1, "one more descriptor: a new client's", f"{len(left)}", why)
+    require(
+        len(left) == 1,
+        "one more descriptor: a new client's",
+        f"{len(left)}",
+        "the descriptors of clients that have left are still open: close(2), whichever way they go",
+    )
 
 
 def says_clients(program, server, count, why):
@@ -750,6 +777,11 @@ def says_clients(program, server, count, why):
         server.until(lambda: b"clients\n" in server.stderr, f"{diagnosis.show(line)} on stderr")
     except Failure as failure:
         step.saw = failure.got
+        if not server.end_status and int(proc.status(server.pid)["ShdPnd"], 16) >> 9 & 1:
+            why = failure.why = (
+                "SIGUSR1 is blocked while the program sleeps, and so stays pending: the mask that "
+                "pselect is given, which holds while it waits, must not block it"
+            )
         failure.why = failure.why or why
         raise
     got = server.stderr
@@ -856,9 +888,13 @@ def test_nothing_left(program):
 
     memory = visits(12)
     before = server.descriptors()
-    grown = visits(100) - memory
+    for _ in range(5):  # an allocator may keep a block that was freed, but not one each time
+        now = visits(100)
+        memory, grown = now, now - memory
+        if grown < 200:
+            break
     after = server.descriptors()
-    program.stage.tape.fold(start, "serve", "a hundred clients, to their end or reset")
+    program.stage.tape.fold(start, "serve", "hundreds of clients, to their end or reset")
     program.stage.tape.add("look", "at descriptors and memory", f"{len(after)}, {grown:+} KiB")
     require(
         len(after) <= len(before),
@@ -869,6 +905,6 @@ def test_nothing_left(program):
     require(
         grown < 200,
         "no more memory than before",
-        f"{grown} KiB more after a hundred clients",
+        f"{grown} KiB more for every hundred clients",
         "what was allocated for a client is not freed when it has gone",
     )
