@@ -88,7 +88,7 @@ def _ready(server):
     select; its sets then hold what is ready.
     """
     tape = server.stage.tape
-    for _ in range(50):
+    for _ in range(200):
         before = len(tape.steps)
         try:
             server.freeze()
