@@ -4,7 +4,8 @@ Everything here looks at a sleeping program: the call it sleeps in, and the
 descriptor sets or the pollfd array in its memory (see ``blocked``).
 """
 
-from .failure import require
+from . import blocked
+from .failure import Failure, require
 from .kernel import proc
 from .kernel.syscalls import ACCEPT, MULTIPLEX, READ, SELECT, SLEEP, WAIT_CHILD, WRITE
 
@@ -51,15 +52,56 @@ def why_not_served(server, *clients) -> str:
     return next(filter(None, (_why_overlooked(server, found, one) for one in clients)), "")
 
 
-def why_busy(failure) -> str:
-    """Explain why a server that has nothing to do does not sleep; empty if it does."""
+def why_busy(failure, server=None) -> str:
+    """Explain why a server that has nothing to do does not sleep; empty if it does.
+
+    Args:
+        failure: what a wait for the server has raised.
+        server: the server; if given, it is looked at which descriptors select calls ready.
+    """
     if "keeps the CPU busy" not in failure.got:
         return ""
+    ready = server and _ready(server)
+    if ready and ready.writes:
+        return (
+            f"select returns at once, again and again: {_show(ready.writes)} is watched for "
+            "writing, and nothing is to be written. Ask for room only while there is something "
+            "to send, and empty both sets with FD_ZERO before every call"
+        )
+    if ready:
+        return (
+            f"select returns at once, again and again: {_show(ready.reads)} is watched for "
+            "reading and always ready: it is at end of file, or broken, or nobody takes what is "
+            "there. Who has ended is left out of the set, which FD_ZERO empties before every call"
+        )
     return (
         "select returns at once, again and again, for what it calls ready is never dealt with: "
         "an end of file after which the descriptor is not closed, a client that accept does not "
         "take, or room to write where nothing is to be written"
     )
+
+
+def _ready(server):
+    """Return what select tells a busy server, or None.
+
+    A program that goes round is stopped for a moment, most often as it leaves
+    select; its sets then hold what is ready.
+    """
+    tape = server.stage.tape
+    for _ in range(200):
+        before = len(tape.steps)
+        try:
+            server.freeze()
+            call = proc.current_call(server.pid, server.pid)
+            found = call and call[0] in SELECT and blocked.describe(server.pid, *call)
+            server.thaw()
+        except (Failure, proc.Hidden):
+            return None
+        finally:
+            del tape.steps[before:]
+        if found and found.reads | found.writes:
+            return found
+    return None
 
 
 def _why_overlooked(server, found, client) -> str:

@@ -112,7 +112,7 @@ drain(struct flow *f)
 
 /*
  * Wait until one of the two flows can go on: an empty one whose descriptor has
- * something, or a full one that can be written.  Then let it, and the other.
+ * something, or one that holds something and can be written.  Then let both.
  */
 static void
 step(struct flow *up, struct flow *down)

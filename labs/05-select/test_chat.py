@@ -534,7 +534,7 @@ def test_late_reader(program):
 @check(
     points=2,
     kind="robust",
-    after="test_late_reader",
+    after="test_lines",
     hints=(
         "Memory is not endless: a queue has a limit, and who exceeds it is dropped.",
         "Before a message is queued, compare its length with the room that is left of 1 MiB.",

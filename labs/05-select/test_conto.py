@@ -7,7 +7,7 @@ from harness import Failure, check, diagnosis, require
 from harness.blocked import hidden_timeout
 from harness.kernel import netns, proc
 from harness.kernel.proc import O_NONBLOCK
-from harness.kernel.syscalls import MULTIPLEX, READ
+from harness.kernel.syscalls import MULTIPLEX, READ, SELECT
 from harness.peers import Door, writable
 
 CONNECTS = ("test_connects",)
@@ -78,8 +78,21 @@ def test_connects(program):
         found = process.asleep_in(READ)
         if found is not None and found.call in READ:
             why = "printed, but not flushed: stdout is a pipe here, and printf keeps the line"
+        found = process.asleep_in(SELECT)
+        fds = proc.socket_inodes(process.pid) if found is not None else ()
+        if fds and found.args[0] <= max(fds):
+            why = (
+                f"the first argument of select is {found.args[0]}, so descriptor {max(fds)} is "
+                "not watched: it is the highest descriptor plus one"
+            )
         failure.why = failure.why or why
         raise
+    if b"in progress" in process.stderr:
+        why = (
+            "connect has failed with EINPROGRESS: on a non-blocking socket that means begun, and "
+            "is no failure. Wait in select until the socket is writable, then ask SO_ERROR"
+        )
+        ends(process, 0, b"connected\nhello, world\n", b"", why)
     why = "blocking again: after the connection is made, the socket gets its old flags"
     server.send(b"hello, ")
     process.until(

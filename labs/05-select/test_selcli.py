@@ -8,7 +8,8 @@ import socket
 from harness import Failure, check, diagnosis, require
 from harness.kernel import netns, proc
 from harness.kernel.proc import O_NONBLOCK
-from harness.kernel.syscalls import MULTIPLEX
+from harness.kernel.syscalls import MULTIPLEX, SELECT
+from harness.multiplex import why_busy
 from harness.peers import Door
 
 BOTH = ("test_both_ways",)
@@ -50,7 +51,7 @@ def prints(process, expected, why):
     try:
         process.until(there, due, progress=lambda: len(process.stdout))
     except Failure as failure:
-        failure.why = failure.why or why
+        failure.why = why_asleep(process) or why_busy(failure, process) or failure.why or why
         raise
     got = process.stdout
     step.saw = "yes" if got == expected else diagnosis.show(got)
@@ -58,12 +59,31 @@ def prints(process, expected, why):
         diagnosis.fail_bytes(expected, got, "on stdout", why, process.stage.diagnose(()))
 
 
+def why_asleep(process):
+    """Name the mistake of a program that sleeps in select though there is something to do."""
+    blocked = process.asleep_in(MULTIPLEX)
+    if blocked is None:
+        return ""
+    fds = {0, *proc.socket_inodes(process.pid)}
+    if blocked.call in SELECT and blocked.args[0] <= max(fds):
+        return (
+            f"the first argument of select is {blocked.args[0]}, so descriptor {max(fds)} is not "
+            "watched: it is the highest descriptor plus one"
+        )
+    if fds <= blocked.reads:
+        return (
+            "it watches stdin and the socket, so it has read what came, and nothing reached "
+            "stdout: fwrite and printf keep it in memory until fflush, for stdout is a pipe here"
+        )
+    return ""
+
+
 def waits(process, why):
     """Wait until the program sleeps in select or poll; return what for."""
     try:
         blocked = process.wait_asleep(MULTIPLEX, "selcli asleep in select or poll")
     except Failure as failure:
-        failure.why = failure.why or why
+        failure.why = why_busy(failure, process) or failure.why or why
         raise
     process.stage.tape.add(
         "look",
@@ -130,7 +150,10 @@ def test_half_close(program):
     data, answer = text(program, 9000), text(program, 9000)
     process.write(data)
     process.close_stdin()
-    server.expect_end(data, why)
+    server.expect(
+        data, "what write took must leave the buffer, and what it did not take must stay in it"
+    )
+    server.expect_end(b"", why)
     for part in (answer[:5000], answer[5000:]):
         server.send(part)
         process.until(

@@ -7,6 +7,7 @@ import socket
 from harness import Failure, blocked, check, diagnosis, fail, require
 from harness.kernel import netns, proc, syscalls
 from harness.kernel.syscalls import ACCEPT, MULTIPLEX, READ, SLEEP, WRITE
+from harness.multiplex import why_busy
 from harness.peers import steal, writable
 
 MIB = 1 << 20
@@ -33,8 +34,13 @@ def ask(program, client, why=""):
     try:
         client.expect(data, why)
     except Failure as failure:
-        failure.why = why_unwatched(program) or failure.why or why
+        failure.why = why_unserved(program, failure) or failure.why or why
         raise
+
+
+def why_unserved(program, failure):
+    """Name the mistake of a program that goes round, or that sleeps where it should not."""
+    return why_busy(failure, program.stage.processes[-1]) or why_unwatched(program)
 
 
 def why_unwatched(program):
@@ -98,7 +104,7 @@ def watching(program, server, due="a server asleep in select or poll, watching t
     try:
         blocked = server.wait_asleep(MULTIPLEX, due, fd=server.listener_fd)
     except Failure as failure:
-        failure.why = failure.why or STARVED
+        failure.why = why_busy(failure, server) or failure.why or STARVED
         raise
     program.stage.tape.add(
         "look",
@@ -145,19 +151,19 @@ def test_echoes(program):
     try:
         server = program.serve()
     except Failure as failure:
-        failure.why = why_unwatched(program) or failure.why
+        failure.why = why_unserved(program, failure) or failure.why
         raise
     address, port = server.target
     server.expect_listening_line(f"LISTENING {address} {port}\n")
     client = server.connect()
     why = "what has come goes back at once: not when more comes, not when the client is done"
     for data in (b"a", b"bc\n", b"no newline", bytes(range(256)), text(program, 3000)):
-        server.wait_quiet()
-        client.send(data)
         try:
+            server.wait_quiet()
+            client.send(data)
             client.expect(data, why)
         except Failure as failure:
-            failure.why = why_unwatched(program) or failure.why
+            failure.why = why_unserved(program, failure) or failure.why
             raise
 
 
@@ -219,7 +225,7 @@ def test_silent_clients(program):
     try:
         half.expect(b"half of a li", why)
     except Failure as failure:
-        failure.why = why_unwatched(program) or failure.why
+        failure.why = why_unserved(program, failure) or failure.why
         raise
     others = [server.connect() for _ in range(3)]
     for _ in range(2):
@@ -300,9 +306,26 @@ def test_leaves(program):
     leaves.half_close()
     netns.flush_loopback()
     server.thaw()
-    leaves.expect_end(
-        data, "the client has ended its input, and waits for the end of the echo: close(2)"
-    )
+    try:
+        watching(program, server)
+    except Failure as failure:
+        if why_busy(failure) and number(server, leaves) != -1:
+            failure.why = (
+                "a client whose input has ended is readable for ever: once read has returned 0 "
+                "leave it out of the set for reading, also while its queue is not empty"
+            )
+        raise
+    try:
+        leaves.expect_end(
+            data, "the client has ended its input, and waits for the end of the echo: close(2)"
+        )
+    except Failure as failure:
+        if leaves.ended:
+            failure.why = (
+                "its connection was closed before its queue was sent: that read returns 0 ends "
+                "the client's input; close when the queue is empty as well"
+            )
+        raise
     leaves.close()
     why = "a client that has gone is readable for ever: take it out of the set, and close it"
     try:
@@ -640,7 +663,7 @@ def beyond_fd_setsize(program):
     )
     server = program.serve(occupied=1017, limits={"nofile": 1100})
     program.stage.tape.add("note", "descriptors below 1017 are taken")
-    served, closed = [], []
+    served, closed, left = [], [], 0
     try:
         for _ in range(10):
             client = server.connect()
@@ -660,6 +683,7 @@ def beyond_fd_setsize(program):
         require(served, "clients below 1024 are served", "none is")
         ask_quietly(program, served, "", "the others")
         watching(program, server)
+        left = len(server.descriptors())
         for client in [served.pop(0), *closed]:
             client.close()
         watching(program, server)
@@ -667,6 +691,9 @@ def beyond_fd_setsize(program):
         ask(program, newcomer)
         ask_quietly(program, [newcomer, *served], "", "all, and one with a lower number")
     except Failure as failure:
+        if left and not server.end_status and len(server.descriptors()) >= left:
+            why = "the descriptors of clients that have left are still open: close(2)"
+            failure.why = ""
         failure.why = f"{failure.why}: {why}" if failure.why not in ("", why) else why
         raise
 
@@ -739,7 +766,12 @@ def test_gone(program):
         failure.why = program.stage.diagnose(()) or failure.why or why
         raise
     left = set(server.descriptors()) - before
-    require(len(left) == 1, "one more descriptor: a new client's", f"{len(left)}", why)
+    require(
+        len(left) == 1,
+        "one more descriptor: a new client's",
+        f"{len(left)}",
+        "the descriptors of clients that have left are still open: close(2), whichever way they go",
+    )
 
 
 def says_clients(program, server, count, why):
@@ -750,6 +782,11 @@ def says_clients(program, server, count, why):
         server.until(lambda: b"clients\n" in server.stderr, f"{diagnosis.show(line)} on stderr")
     except Failure as failure:
         step.saw = failure.got
+        if not server.end_status and int(proc.status(server.pid)["ShdPnd"], 16) >> 9 & 1:
+            why = failure.why = (
+                "SIGUSR1 is blocked while the program sleeps, and so stays pending: the mask that "
+                "pselect is given, which holds while it waits, must not block it"
+            )
         failure.why = failure.why or why
         raise
     got = server.stderr
@@ -856,9 +893,13 @@ def test_nothing_left(program):
 
     memory = visits(12)
     before = server.descriptors()
-    grown = visits(100) - memory
+    for _ in range(5):  # an allocator may keep a block that was freed, but not one each time
+        now = visits(100)
+        memory, grown = now, now - memory
+        if grown < 200:
+            break
     after = server.descriptors()
-    program.stage.tape.fold(start, "serve", "a hundred clients, to their end or reset")
+    program.stage.tape.fold(start, "serve", "hundreds of clients, to their end or reset")
     program.stage.tape.add("look", "at descriptors and memory", f"{len(after)}, {grown:+} KiB")
     require(
         len(after) <= len(before),
@@ -869,6 +910,6 @@ def test_nothing_left(program):
     require(
         grown < 200,
         "no more memory than before",
-        f"{grown} KiB more after a hundred clients",
+        f"{grown} KiB more for every hundred clients",
         "what was allocated for a client is not freed when it has gone",
     )

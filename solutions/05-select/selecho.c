@@ -184,7 +184,8 @@ set_nonblocking(int fd)
 /*
  * Take one client out of the queue of LFD, and remember it.  It may have gone
  * meanwhile: that is no error.  If descriptors have run out, complain and set
- * full.  A client whose descriptor can't be in an fd_set is sent away.
+ * full.  A client whose descriptor can't be in an fd_set, or that
+ * can't be remembered, is sent away: close it.
  */
 static void
 add_client(int lfd)
