@@ -87,7 +87,11 @@ class Timed:
     def connect(self):
         """Return a new client of a program at rest, or held, or frozen."""
         self.process.wait_quiet()
-        return self.server.connect()
+        try:
+            return self.server.connect()
+        except Failure as failure:
+            failure.why = failure.why or self.why_not_served()
+            raise
 
     def served(self, client, why=""):
         """Require that a client gets the text, and end of file."""
