@@ -490,7 +490,7 @@ def test_queue_full(program):
     after="test_queue_full",
     hints=(
         "What is not taken yet is safe in the kernel, so take no more than there is room for.",
-        "Count the datagrams between two rounds of sendto(2).",
+        "Count the datagrams between two rounds of sendto(2); if that fails, complain and go on.",
         "In sigecho.c: echo_all, its inner loop.",
     ),
     needs="notify",

@@ -455,8 +455,9 @@ def _failing_calls(program):
     kind="contract",
     after="test_serves",
     hints=(
-        "Five clients that come while the program can't run make one pending signal.",
-        "accept(2) again and again, until it fails with EAGAIN.",
+        "Five clients that come while the program can't run make one pending signal; and one that "
+        "can't be served is no reason to leave the others alone.",
+        "accept(2) until it fails with EAGAIN; after ECONNABORTED again; other errors make a line.",
         "In sigtimed.c: the loop of serve.",
     ),
 )
@@ -576,7 +577,7 @@ def test_command_lives(program):
     after="test_serves",
     hints=(
         "A command inherits descriptors, blocked signals and ignored signals; handlers go.",
-        "close(2) the listening socket, or FD_CLOEXEC; sigprocmask(2) in the child.",
+        "dup2(2) to 1 and 2; close(2) the listening socket, or FD_CLOEXEC; sigprocmask(2).",
         "In sigtimed.c: run, before execvp; and how arm treats SIGCHLD.",
     ),
 )
