@@ -460,6 +460,7 @@ def _failing_calls(program):
         "accept(2) until it fails with EAGAIN; after ECONNABORTED again; other errors make a line.",
         "In sigtimed.c: the loop of serve.",
     ),
+    needs="notify",
 )
 def test_frozen(program):
     """serves five clients that came with one signal, and survives accept and fork that fail"""
@@ -471,8 +472,7 @@ def test_frozen(program):
     timed.process.thaw()
     for client in clients:
         timed.served(client, ONE_EACH)
-    if program.stage.can("notify"):
-        _failing_calls(program)
+    _failing_calls(program)
 
 
 @check(
