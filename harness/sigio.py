@@ -49,6 +49,12 @@ def flags(sock: socket.socket) -> int:
     return fcntl.fcntl(sock, fcntl.F_GETFL)
 
 
+def flag_names(value: int) -> str:
+    """Return the names of the file status flags that a program can change here."""
+    names = {os.O_NONBLOCK: "O_NONBLOCK", os.O_APPEND: "O_APPEND", O_ASYNC: "O_ASYNC"}
+    return " ".join(name for bit, name in names.items() if value & bit) or "none"
+
+
 def way(held) -> tuple[str, int]:
     """Return which step towards SIGIO a held fcntl or ioctl is, and its value.
 

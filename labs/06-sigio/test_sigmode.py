@@ -107,17 +107,8 @@ def _pair(stage, kind):
 
 
 def _words(owner, flags):
-    names = [
-        name
-        for bit, name in (
-            (os.O_NONBLOCK, "O_NONBLOCK"),
-            (os.O_APPEND, "O_APPEND"),
-            (O_ASYNC, "O_ASYNC"),
-        )
-        if flags & bit
-    ]
     who = f"process {owner}" if owner > 0 else f"group {-owner}" if owner else "nobody"
-    return f"owner: {who}; flags: {' '.join(names) or 'none'}"
+    return f"owner: {who}; flags: {sigio.flag_names(flags)}"
 
 
 def expect_owner(run):
@@ -378,8 +369,17 @@ def test_caught(program):
                 run.process.wait_quiet()
                 run.wait()
                 times += 1
+            program.stage.tape.add("write", "bytes without a newline to descriptor 3")
             os.write(run.orders, b"a longer ")
             run.process.wait_quiet()
+            got = run.process.stdout
+            require(
+                got == run.line,
+                diagnosis.show(run.line) + " on stdout",
+                diagnosis.show(got),
+                "the bytes without a newline were taken for a line: what one read returns is any "
+                "number of bytes, and the line ends at its newline",
+            )
             run.event()
             run.process.wait_quiet()
             run.process.expect_stdout(run.line)

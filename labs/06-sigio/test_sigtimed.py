@@ -1,12 +1,14 @@
 """Checks of sigtimed: clients served while it counts, and woken for afterwards."""
 
+import contextlib
+import errno
 import os
 import signal
 
 from harness import Failure, check, diagnosis, fail, require, sigio
 from harness.handlers import Handlers
 from harness.kernel import netns, proc
-from harness.kernel.syscalls import WRITE
+from harness.kernel.syscalls import ACCEPT, FORK, WAIT_CHILD, WRITE
 from harness.program import Server
 from harness.sigio import ARMING, WAITS, Waits
 
@@ -22,6 +24,9 @@ LOST = (
     "sigsuspend, or another call that takes a mask, open it and sleep in one step"
 )
 ONE_EACH = "one SIGIO may stand for many clients: accept until there is nobody left (EAGAIN)"
+SOON = "LISTENING says that the socket is armed: print it after that, not before"
+FLUSH = "a line that is not flushed comes later, with the next ones, or never; fflush after each"
+GOES_ON = "when accept or fork fails: one line on stderr, and it goes on, for the next client too"
 EARLY = "who has come before the socket was armed sends no signal any more: look once after arming"
 
 
@@ -48,7 +53,8 @@ class Timed:
             path = self.stage.path("text")
             with open(path, "wb") as file:
                 file.write(self.text)
-            command = f"cat {path}"
+            # with a pipe as stdin: one that goes on until that is closed
+            command = f"cat {path} -" if how.get("stdin") else f"cat {path}"
         target = (self.stage.address, self.stage.port())
         args = ["-c", command, "-w", str(most), target[0], str(target[1])]
         self.line = f"LISTENING {target[0]} {target[1]}\n".encode()
@@ -68,18 +74,69 @@ class Timed:
     def ready(self):
         """Wait until it has counted, and come to rest."""
         self.process.wait_quiet()
-        self.listening()
         if self.process.end_status:
-            fail("a server that waits", self.process.how_it_ended(), self.process.why_it_ended())
+            why = self.process.why_it_ended()
+            if not why and b"primes" in self.process.stdout:
+                why = (
+                    "it counted, and ended: when it has counted it sleeps until a signal comes, "
+                    "and serves on"
+                )
+            fail("a server that waits", self.process.how_it_ended(), why)
+        self.listening()
 
     def connect(self):
         """Return a new client of a program at rest, or held, or frozen."""
         self.process.wait_quiet()
-        return self.server.connect()
+        try:
+            return self.server.connect()
+        except Failure as failure:
+            failure.why = failure.why or self.why_not_served()
+            raise
 
     def served(self, client, why=""):
         """Require that a client gets the text, and end of file."""
-        client.expect_end(self.text, why)
+        self.gets(client, self.text, why)
+
+    def gets(self, client, data, why=""):
+        """Require that a client gets ``data``, and end of file."""
+        try:
+            client.expect_end(data, why)
+        except Failure as failure:
+            found = self.why_not_served()
+            failure.why = found or failure.why
+            raise
+
+    def why_not_served(self):
+        """Name a mistake that can be seen in the processes, if there is one."""
+        with contextlib.suppress(Failure):
+            self.process.wait_quiet()
+        if self.process.end_status:
+            return self.process.why_it_ended()
+        for pid in self.process.others():
+            if 0 in proc.socket_inodes(pid) and 0 not in proc.socket_inodes(self.process.pid):
+                return (
+                    "the command's descriptor 0 is the connection: it shall be the server's, and "
+                    "the connection 1 and 2 only"
+                )
+        return ""
+
+    def wrong_lines(self):
+        """Explain what is wrong with all that it has printed; perhaps nothing."""
+        got, due = self.process.stdout.splitlines(), self.due().splitlines()
+        if len(got) > len(due) and [line for line in got if line in due] == due:
+            more = next(line for line in got if line not in due)
+            return (
+                f"the numbers are right, but there is a line more, {diagnosis.show(more)}: nothing "
+                "but LISTENING, half and primes is for stdout"
+            )
+        if len(got) < len(due) and self.process.asleep_in(ACCEPT):
+            return (
+                "it sleeps in accept instead of counting: the socket must not block (O_NONBLOCK), "
+                "so that accept fails with EAGAIN when there is nobody"
+            )
+        if len(got) < len(due) and got == due[: len(got)] and not self.process.end_status:
+            return f"the rest was not printed, or not flushed: {FLUSH}"
+        return ""
 
     def asleep(self):
         """Require that it sleeps until a signal comes."""
@@ -107,7 +164,16 @@ class Timed:
     def hold_at(self, word):
         """Wait until it is about to print a line that begins so; keep it there."""
         due = f'the line "{word.decode()}..."'
-        held = self.process.breakpoints.hold(WRITE, due, self.written(word))
+        try:
+            held = self.process.breakpoints.hold(WRITE, due, self.written(word))
+        except Failure as failure:
+            if self.process.asleep_in(WAIT_CHILD):
+                failure.why = "it waits for a command to end, and does not count on meanwhile"
+            elif not failure.why and self.process.asleep_in(ACCEPT):
+                failure.why = self.wrong_lines()
+            elif not self.process.end_status:
+                failure.why = failure.why or f"it came to rest without that line: {FLUSH}"
+            raise
         self.stage.tape.add("hold", f"sigtimed, about to print the line {word.decode()}...")
         return held
 
@@ -115,10 +181,15 @@ class Timed:
 def half_way(program, **how):
     """Let three clients come in the middle of the count; return when it has counted.
 
+    Their commands go on until ``finish`` lets them end: a SIGCHLD that came while
+    the program is on its way into a watched write would interrupt that, which
+    the kernel alone never does to a short write to a pipe (seccomp_unotify(2)).
+
     Returns:
         The run, held before its last line, and the clients.
     """
-    timed = Timed(program, 2 * program.stage.random.choice(PRIMES), watch=WRITE, **how)
+    most = 2 * program.stage.random.choice(PRIMES)
+    timed = Timed(program, most, watch=WRITE, stdin=True, **how)
     held = timed.hold_at(b"half")
     timed.listening()
     line = timed.process.stdout
@@ -147,6 +218,15 @@ def half_way(program, **how):
     return timed, held, clients
 
 
+def finish(timed, held, clients, why=""):
+    """Let the held program go on, and its commands end; require what they say."""
+    held.let_go()
+    timed.process.wait_quiet()
+    timed.process.close_stdin()
+    for client in clients:
+        timed.served(client, why)
+
+
 @check(
     points=2,
     kind="contract",
@@ -169,7 +249,18 @@ def test_serves(program):
         try:
             timed.served(client, why)
         except Failure as failure:
-            if "nothing" in failure.got:
+            got = failure.got
+            if got.startswith('"error'):
+                failure.why = (
+                    "the command could not be run: a name without a slash is looked for in PATH, "
+                    "by execvp and not by execv"
+                )
+            elif "nothing" in got and client.ended == "end of file":
+                failure.why = (
+                    "the connection was closed, and the command has written nothing there: in the "
+                    "child dup2 comes first, then close, then execvp; look at what each returns"
+                )
+            elif "nothing" in got and not timed.process.end_status:
                 failure.why = sigio.why_not_woken(timed.process)
             raise
     line = timed.process.stdout[: len(timed.line)]
@@ -188,13 +279,24 @@ def test_serves(program):
 )
 def test_exec_fails(program):
     """tells the client when the command can't be run"""
-    timed = Timed(program, command="/nonexistent/command")
+    command = "/nonexistent/command -x word"
+    timed = Timed(program, command=command)
     timed.ready()
     for _ in range(2):
+        client = timed.connect()
+        due = f"error: {command}: No such file or directory\n".encode()
         try:
-            timed.connect().expect_end(b"error: /nonexistent/command: No such file or directory\n")
+            client.expect_end(due)
         except Failure as failure:
-            failure.why = "execvp has failed, and the child went on, or said nothing to the client"
+            if client.ended == "end of file" and not failure.got.startswith("nothing"):
+                failure.why = (
+                    "the client was told, but in other words than these: error: CMD: REASON and a "
+                    "newline, with the whole of CMD and what strerror says"
+                )
+            else:
+                failure.why = (
+                    "execvp has failed, and the child went on, or said nothing to the client"
+                )
             raise
     timed.process.wait_quiet()
     others = timed.process.others()
@@ -221,8 +323,9 @@ def test_counts(program):
             got == timed.due(),
             diagnosis.show(timed.due(), 200),
             diagnosis.show(got, 200),
-            "half is said once, when all below N / 2 is counted and nothing else, however small N "
-            "is; primes at the end, of all below N; N itself does not count",
+            timed.wrong_lines()
+            or "half is said once, when all below N / 2 is counted and nothing else, however small "
+            "N is; primes at the end, of all below N; N itself does not count",
         )
         timed.process.end()
         program.stage.processes.remove(timed.process)
@@ -241,10 +344,7 @@ def test_counts(program):
 )
 def test_middle(program):
     """serves clients that come in the middle of its count before it has counted on"""
-    timed, held, clients = half_way(program)
-    held.let_go()
-    for client in clients:
-        timed.served(client, ONE_EACH)
+    finish(*half_way(program), ONE_EACH)
 
 
 @check(
@@ -261,9 +361,7 @@ def test_middle(program):
 def test_count_kept(program):
     """counts right though clients came in the middle"""
     timed, held, clients = half_way(program)
-    held.let_go()
-    for client in clients:
-        timed.served(client)
+    finish(timed, held, clients)
     timed.process.wait_quiet()
     got = timed.process.stdout
     program.stage.tape.add("look", "at stdout", diagnosis.show(got, 200))
@@ -271,8 +369,9 @@ def test_count_kept(program):
         got == timed.due(),
         diagnosis.show(timed.due(), 200),
         diagnosis.show(got, 200),
-        "the count is wrong when clients come meanwhile: a number was left out, counted twice, or "
-        "the count began anew",
+        timed.wrong_lines()
+        or "the count is wrong when clients come meanwhile: a number was left out, counted twice, "
+        "or the count began anew",
     )
 
 
@@ -299,18 +398,72 @@ def test_asleep(program):
     timed.served(timed.connect())
 
 
+def _failing_calls(program):
+    """Let accept and fork fail, each in turn; require that the next clients are served.
+
+    The commands go on until all is over, for a SIGCHLD would interrupt the calls.
+    """
+    for calls, error, name in (
+        (ACCEPT, errno.ECONNABORTED, "accept"),
+        (ACCEPT, errno.ENOMEM, "accept"),
+        (FORK, errno.EAGAIN, "fork"),
+    ):
+        start = len(program.stage.tape.steps)
+        timed = Timed(program, stdin=True, watch=calls)
+        timed.ready()
+        quiet = len(timed.process.stderr)
+        failed = []
+
+        def refuse(held, timed=timed, failed=failed, error=error):
+            if not failed and held.tid == timed.process.pid:
+                failed.append(held.call)
+                held.fail(error)
+
+        timed.process.breakpoints.on(calls, refuse)
+        what = errno.errorcode[error]
+        program.stage.tape.add("fail", f"the next {name}: {os.strerror(error)} ({what})")
+        timed.process.freeze()
+        clients = [timed.connect()]
+        netns.settle()
+        timed.process.thaw()
+        timed.process.wait_quiet()
+        why = GOES_ON
+        if error == errno.ECONNABORTED:
+            why = (
+                "accept failed with ECONNABORTED: one client has given up, and others may wait: "
+                "accept again, until EAGAIN"
+            )
+        else:
+            said = timed.process.stderr[quiet:]
+            program.stage.tape.add("look", "at stderr", diagnosis.show(said))
+            if timed.process.end_status:
+                fail("a server that goes on", timed.process.how_it_ended(), why)
+            require(said.count(b"\n") == 1, "one line on stderr", diagnosis.show(said), why)
+            clients.append(timed.connect())
+        timed.process.wait_quiet()
+        timed.process.close_stdin()
+        # what the client gets for whom fork failed is nobody's promise
+        for client in clients[name == "fork" :]:
+            timed.served(client, why)
+        timed.process.end()
+        program.stage.processes.remove(timed.process)
+        program.stage.tape.fold(start, "fail", f"{name}: {what}", "served on")
+
+
 @check(
     points=3,
     kind="contract",
     after="test_serves",
     hints=(
-        "Five clients that come while the program can't run make one pending signal.",
-        "accept(2) again and again, until it fails with EAGAIN.",
+        "Five clients that come while the program can't run make one pending signal; and one that "
+        "can't be served is no reason to leave the others alone.",
+        "accept(2) until it fails with EAGAIN; after ECONNABORTED again; other errors make a line.",
         "In sigtimed.c: the loop of serve.",
     ),
+    needs="notify",
 )
 def test_frozen(program):
-    """serves five clients that came with one signal"""
+    """serves five clients that came with one signal, and survives accept and fork that fail"""
     timed = Timed(program)
     timed.ready()
     timed.process.freeze()
@@ -319,6 +472,7 @@ def test_frozen(program):
     timed.process.thaw()
     for client in clients:
         timed.served(client, ONE_EACH)
+    _failing_calls(program)
 
 
 @check(
@@ -343,7 +497,9 @@ def test_arming(program):
     client = timed.connect()
     netns.settle()
     caught = sigio.catches(held.tid)
+    said = timed.process.stdout
     held.let_go()
+    require(not said, "nothing on stdout before the socket is armed", diagnosis.show(said), SOON)
     require(caught, "SIGIO handled or blocked by then", "neither: SIGIO ends it", NO_HANDLER)
     timed.served(client, EARLY)
 
@@ -411,8 +567,8 @@ def test_command_lives(program):
     )
     timed.process.write(b"")
     timed.process.close_stdin()
-    first.expect_end(b"", why)
-    second.expect_end(b"", why)
+    timed.gets(first, b"", why)
+    timed.gets(second, b"", why)
 
 
 @check(
@@ -421,7 +577,7 @@ def test_command_lives(program):
     after="test_serves",
     hints=(
         "A command inherits descriptors, blocked signals and ignored signals; handlers go.",
-        "close(2) the listening socket, or FD_CLOEXEC; sigprocmask(2) in the child.",
+        "dup2(2) to 1 and 2; close(2) the listening socket, or FD_CLOEXEC; sigprocmask(2).",
         "In sigtimed.c: run, before execvp; and how arm treats SIGCHLD.",
     ),
 )
@@ -431,7 +587,7 @@ def test_child_clean(program):
     timed.ready()
     client = timed.connect()
     timed.process.wait_quiet()
-    children = timed.process.children()
+    children = timed.process.others()
     require(len(children) == 1, "one command running", f"{len(children)}")
     child = children[0]
     found = timed.process.descriptors(child)
@@ -449,6 +605,22 @@ def test_child_clean(program):
                 if armed
                 else "it inherits a second descriptor of the connection: close it after dup2",
             )
+    theirs = inodes.get(1)
+    connection = theirs if theirs and theirs != timed.server.listener_inode else None
+    for fd in (1, 2):
+        why = f"stdout and stderr of a command are both for the client: dup2 to {fd}, too"
+        require(
+            connection and inodes.get(fd) == connection,
+            f"the connection as descriptor {fd}",
+            found.get(fd, "none"),
+            why,
+        )
+    require(
+        found.get(0) == timed.process.descriptors().get(0),
+        "the server's descriptor 0",
+        found.get(0, "none"),
+        "descriptor 0 of the command is the server's own, not the connection",
+    )
     for field, word in (("SigBlk", "blocked"), ("SigIgn", "ignored")):
         names = sorted(
             diagnosis.signal_name(n) for n in proc.signals(child, field) if n not in (32, 33)
@@ -456,7 +628,7 @@ def test_child_clean(program):
         why = f"the command begins with {', '.join(names)} {word}: exec keeps that; undo it before"
         require(not names, f"no signal {word} in the command", ", ".join(names), why)
     timed.process.close_stdin()
-    client.expect_end()
+    timed.gets(client, b"")
 
 
 @check(
@@ -506,9 +678,7 @@ def test_handler(program):
     """calls nothing unsafe in its handlers, and leaves errno alone there"""
     handlers = Handlers(program.stage.path("handlers"))
     timed, held, clients = half_way(program, **handlers.how())
-    held.let_go()
-    for client in clients:
-        timed.served(client)
+    finish(timed, held, clients)
     timed.process.wait_quiet()
     timed.served(timed.connect())
     timed.process.wait_quiet()
