@@ -3,8 +3,9 @@
  * usage: refuse WHAT[,WHAT]... CMD [ARG]...
  *
  * WHAT is unshare, clone (its namespace flags only), ptrace, pidfd_getfd, or
- * ipv6 (sockets of that family; EAFNOSUPPORT, as without the module).  Each is answered with EPERM, as a container's filter would; clone3, whose
- * flags a filter can't see, with ENOSYS, so that the C library uses clone.
+ * ipv6 (sockets of that family; EAFNOSUPPORT, as without the module).  Each is
+ * answered with EPERM, as a container's filter would; clone3, whose flags a
+ * filter can't see, with ENOSYS, so that the C library uses clone.
  */
 #define _GNU_SOURCE
 #include <sys/prctl.h>
