@@ -309,12 +309,14 @@ def test_time_of_the_dead():
             os._exit(0)
         os.waitpid(child, 0)
         signal.pause()
-    while proc.children(pid) or proc.state(pid) != "S":
-        pass
-    assert 0.15 < proc.reaped_seconds(pid) < 10
-    assert proc.cpu_seconds(pid) < 0.15
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
+    try:
+        while proc.reaped_seconds(pid) == 0.0:
+            assert proc.state(pid) not in ("", "Z")
+        assert 0.15 < proc.reaped_seconds(pid) < 10
+        assert proc.cpu_seconds(pid) < 0.15
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
     assert proc.reaped_seconds(pid) == 0.0
 
 
