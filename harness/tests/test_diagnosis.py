@@ -159,7 +159,7 @@ def test_sanitizer(stderr, words):
         ([(True, "127.0.0.1", 8080)], "does not wait for a client there"),
         ([(True, "127.0.0.1", 36895)], "36895: that is 8080 with its bytes swapped"),
         ([(True, "0.0.0.0", 41234)], "port 41234, which the kernel chose"),
-        ([(True, "127.0.0.1", 8080)], "does not wait there for a client"),
+        ([(True, "127.0.0.1", 8080)], "does not wait for a client there"),
         ([(False, "", 0)], "it does not listen"),
         ([(False, "", 0), (True, "0.0.0.0", 8080)], "on every address"),
     ],
