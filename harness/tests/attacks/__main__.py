@@ -1,0 +1,78 @@
+"""Make attacks at some levels, and print as JSON which of them worked.
+
+usage: python3 -m harness.tests.attacks BINARIES FOLDER LEVEL[,LEVEL]... [NAME]...
+"""
+
+import functools
+import inspect
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+
+from harness import workers
+from harness.kernel import prctl
+
+from . import effects
+from .scene import BARE, Scene
+
+
+def names() -> list[str]:
+    """Return the names of all attacks, in order."""
+    found = [one for name, one in vars(effects).items() if inspect.isfunction(one)]
+    mine = [one for one in found if one.__module__ == effects.__name__]
+    return [one.__name__.replace("_", "-") for one in mine if not one.__name__.startswith("_")]
+
+
+def about(name: str) -> str:
+    """Return what an attack does, in a line."""
+    return inspect.getdoc(_effect(name)).split("\n")[0]
+
+
+def _effect(name: str):
+    return getattr(effects, name.replace("-", "_"))
+
+
+def _make(name: str, level: str, binaries: Path, folder: Path) -> dict:
+    """Make one attack, in a process of its own."""
+    if level != BARE:
+        prctl.hide()  # as the harness does
+    scene = Scene(level, binaries, folder)
+    try:
+        return {"worked": _effect(name)(scene)}
+    except BaseException:
+        return {"broken": traceback.format_exc()}
+    finally:
+        scene.close()
+
+
+def make(chosen: list[str], levels: list[str], binaries: Path, folder: Path) -> dict:
+    """Make attacks at levels, side by side; return by "level name" what came of each."""
+    answers: dict[str, dict] = {}
+
+    def done(key, answer):
+        answers[key] = answer or {"broken": "the process of this attack died, or did not end"}
+
+    tasks = [
+        workers.Task(
+            f"{level} {name}",
+            functools.partial(_make, name, level, binaries, folder),
+            functools.partial(done, f"{level} {name}"),
+            limit=90.0,
+        )
+        for level in levels
+        for name in chosen
+    ]
+    workers.run(tasks, len(os.sched_getaffinity(0)))
+    return answers
+
+
+if __name__ == "__main__":
+    json.dump(
+        make(
+            sys.argv[4:] or names(), sys.argv[3].split(","), Path(sys.argv[1]), Path(sys.argv[2])
+        ),
+        sys.stdout,
+        indent=1,
+    )
