@@ -11,7 +11,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from harness import workers
+from harness import confine, workers
 from harness.kernel import prctl
 
 from . import effects
@@ -68,11 +68,19 @@ def make(chosen: list[str], levels: list[str], binaries: Path, folder: Path) -> 
     return answers
 
 
-if __name__ == "__main__":
-    json.dump(
-        make(
-            sys.argv[4:] or names(), sys.argv[3].split(","), Path(sys.argv[1]), Path(sys.argv[2])
-        ),
-        sys.stdout,
-        indent=1,
+def main(binaries: str, folder: str, levels: str, *chosen: str) -> None:
+    """Make attacks at those of the levels that are to be had here."""
+    asked = levels.split(",")
+    missing = {one: confine.why_not(one) for one in asked if one != BARE}
+    missing = {one: why for one, why in missing.items() if why}
+    found = make(
+        [*(chosen or names())],
+        [one for one in asked if one not in missing],
+        Path(binaries),
+        Path(folder),
     )
+    json.dump({"missing": missing, "attacks": found}, sys.stdout, indent=1)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

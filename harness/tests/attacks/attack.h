@@ -45,4 +45,12 @@ argument(int argc, char **argv, int n)
 	}
 	return atoi(argv[n]);
 }
+
+/* The same of a hexadecimal number. */
+static inline unsigned long
+address(int argc, char **argv, int n)
+{
+	(void)argument(argc, argv, n);
+	return strtoul(argv[n], NULL, 16);
+}
 #endif

@@ -5,6 +5,7 @@ was to be kept was read, changed, killed, taken.  Its name, with hyphens, and
 the first line of its docstring stand in the table of docs/threat-model.md.
 """
 
+import contextlib
 import os
 import resource
 import secrets
@@ -13,6 +14,7 @@ import shutil
 import socket
 from pathlib import Path
 
+from harness.failure import Broken
 from harness.kernel import proc
 
 from .scene import BARE, Scene
@@ -131,7 +133,8 @@ def burrow(scene: Scene) -> bool:
     folder = scene.work
     scene.attack("burrows").end()
     if scene.level == BARE:
-        shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(RecursionError):
+            shutil.rmtree(folder, ignore_errors=True)
     else:
         scene.stage.close()
     return bool(list(folder.parent.glob(f"{folder.name}*")))
@@ -183,9 +186,12 @@ def kill_everybody(scene: Scene) -> bool:
     """kills everybody by kill(-1)"""
     if scene.level == BARE:
         # in a namespace of its own, whose first process is spared
-        script = 'sleep 60 & "$0"; kill -0 $! && echo spared; kill $!'
+        script = 'sleep 60 & "$0"; kill $!; wait $!; [ $? != 137 ] || echo killed'
         prefix = ("unshare", "--user", "--pid", "--fork", "--kill-child", "sh", "-c", script)
-        return "spared" not in scene.attack("everybody", prefix=prefix).out
+        attack = scene.attack("everybody", prefix=prefix)
+        attack.process.wait()
+        attack.wait()
+        return "killed" in attack.out
     victim = scene.victim()
     scene.attack("everybody").end()
     return victim.end() != scene.word
@@ -198,7 +204,10 @@ def _kill_launcher(scene: Scene, how: str) -> bool:
         died = attack.process.wait() == -9
         attack.end()
         return died
-    attack = scene.attack("kills", how, 0)
+    try:
+        attack = scene.attack("kills", how, 0)
+    except Broken:  # it was gone before it could say a word
+        return True
     attack.end()
     return attack.process.lost
 

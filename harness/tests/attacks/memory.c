@@ -21,12 +21,15 @@ fill(size_t size)
 int
 main(int argc, char **argv)
 {
-	int i, processes = argument(argc, argv, 2);
-	size_t size = (size_t)atoi(argv[2]) << 20;
+	int i, processes = argument(argc, argv, 1);
+	size_t size = (size_t)argument(argc, argv, 2) << 20;
 	int full[2];
 	char byte;
 
 	begin();
+	/* whatever is asked for, no more than this */
+	if (processes > 8 || (size_t)processes * size > 1UL << 30)
+		return 2;
 	if (pipe(full) == -1)
 		return 1;
 	for (i = 1; i < processes; i++) {

@@ -9,8 +9,8 @@
 int
 main(int argc, char **argv)
 {
-	pid_t pid = argument(argc, argv, 2);
-	unsigned long where = strtoul(argv[2], NULL, 16);
+	pid_t pid = argument(argc, argv, 1);
+	unsigned long where = address(argc, argv, 2);
 	char path[64], buf[64];
 	struct iovec mine = {.iov_base = buf, .iov_len = sizeof(buf)};
 	struct iovec theirs = {.iov_base = (void *)where,

@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 
 from harness import stage
+from harness.failure import Failure
 from harness.kernel import prctl, proc
 from harness.program import Program
 
@@ -80,6 +81,8 @@ class Scene:
         self._closing.callback(os.close, ours)
         self._closing.callback(os.close, theirs)
         os.setsid()
+        # its end must not be ours
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
         os.set_blocking(theirs, False)
         settings = termios.tcgetattr(theirs)
@@ -129,8 +132,7 @@ class Scene:
             started = _Confined(program.start(*words, stdout=stdout))
         attack = Attack(started)
         self._attacks.append(attack)
-        if stdout == "pipe":
-            attack.wait()
+        attack.wait()
         return attack
 
     def close(self) -> list[str]:
@@ -215,13 +217,17 @@ class _Confined:
     def look(self) -> bool:
         self.process.service()
         self.out = self.process.stdout
+        try:
+            self.process.check_output_limit("an attack that comes to its end")
+        except Failure:
+            return True
         if self.process.end_status or self.process.gone:
             return True
         select.select(self.process.fds_to_watch(), [], [], 0.01)
         return False
 
     def pids(self) -> list[int]:
-        return self.process.tree()
+        return proc.descendants(self.process.launcher_pid)
 
     def end(self) -> None:
         self.process.end()

@@ -7,8 +7,8 @@
 int
 main(int argc, char **argv)
 {
-	pid_t pid = argument(argc, argv, 2);
-	unsigned long where = strtoul(argv[2], NULL, 16);
+	pid_t pid = argument(argc, argv, 1);
+	unsigned long where = address(argc, argv, 2);
 
 	begin();
 	if (ptrace(PTRACE_ATTACH, pid, NULL, NULL) == 0 &&
