@@ -8,6 +8,7 @@ import inspect
 import json
 import os
 import sys
+import time
 import traceback
 from pathlib import Path
 
@@ -39,8 +40,10 @@ def _make(name: str, level: str, binaries: Path, folder: Path) -> dict:
     if level != BARE:
         prctl.hide()  # as the harness does
     scene = Scene(level, binaries, folder)
+    began = time.monotonic()
     try:
-        return {"worked": _effect(name)(scene)}
+        worked = _effect(name)(scene)
+        return {"worked": worked, "seconds": round(time.monotonic() - began, 2)}
     except BaseException:
         return {"broken": traceback.format_exc()}
     finally:

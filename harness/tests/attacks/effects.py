@@ -136,7 +136,7 @@ def burrow(scene: Scene) -> bool:
         with contextlib.suppress(RecursionError):
             shutil.rmtree(folder, ignore_errors=True)
     else:
-        scene.stage.close()
+        scene.leave()
     return bool(list(folder.parent.glob(f"{folder.name}*")))
 
 

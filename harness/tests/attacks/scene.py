@@ -100,9 +100,8 @@ class Scene:
         """
         if self._stage is None:
             private = self.level == "namespaces"
-            self._stage = stage.Stage(
-                "attack", "seed", private, parent=str(self._parent), binaries=str(self._parent)
-            )
+            parent = str(self._parent)
+            self._stage = stage.Stage("attack", "seed", private, (), parent, parent, self.level)
         return self._stage
 
     @property
@@ -135,13 +134,18 @@ class Scene:
         attack.wait()
         return attack
 
+    def leave(self) -> None:
+        """Close the check's world, as a check does at its end."""
+        if self._stage is not None:
+            self._stage.close()
+            self._stage = None
+
     def close(self) -> list[str]:
         """End everything, remove everything; return what could not be removed."""
         for attack in self._attacks:
             attack.end()
         self._closing.close()
-        if self._stage is not None:
-            self._stage.close()
+        self.leave()
         for pid in proc.descendants(os.getpid()):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
