@@ -25,11 +25,13 @@ LIMITS = {
     resource.RLIMIT_CORE: 0,
 }
 # A class is compiled side by side.
-_CONFINED_LIMITS = {resource.RLIMIT_AS: 2 << 30}
+_CONFINED_LIMITS = {resource.RLIMIT_AS: 1 << 30}
 # Seconds; a compiler that uses no CPU time for so long is broken.
 SECONDS = 600
 # Bytes of what it says that are looked at.
 _MAX_SAID = 16000
+# As gcc and clang name what they make on the way.
+_TEMPORARY = re.compile(rb"(?<![\w./])\./(cc\w{6}\.[os]|[\w-]+-[0-9a-f]{6}\.[os])")
 # How confine.c or bubblewrap begins when there was no compiler at all.
 _NOT_STARTED = (b"confine: ", b"bwrap: ")
 
@@ -130,7 +132,7 @@ def call(command: list[str], where: Path, level: str) -> bytes:
         return f"the compiler was ended by signal {-process.returncode}\n".encode()
     if level != "none":
         # as the compiler itself names its temporary files elsewhere
-        said = re.sub(rb"(?<![\w./])\./(cc\w{6}\.\w)", rb"/tmp/\1", said)
+        said = _TEMPORARY.sub(rb"/tmp/\1", said)
     return said
 
 

@@ -86,9 +86,13 @@ class Stage:
             self.closers.append(lambda: remove(binaries))
         self._binaries = binaries
         self.uid = confine.user() if confine.has_user(level) else None
+        # How the program finds that folder: we follow no link of its there.
+        self._inside = self.folder
         if level == "namespaces":
             mounts.enter()
-            mounts.small(self.folder, _SIZE, _FILES)
+            self._inside = tempfile.mkdtemp(prefix="in-", dir=parent)
+            mounts.small(self._inside, _SIZE, _FILES)
+            mounts.follow_no_link(self.folder, self._inside)
         if self.uid is not None:
             os.chown(self.folder, self.uid, self.uid)
             os.chmod(self.folder, 0o711)
@@ -173,7 +177,7 @@ class Stage:
                 *(os.path.dirname(where) for where, _stamp in self._copies.values()),
                 *filter(None, preloaded.split(":")),
             ],
-            writable=[self.folder],
+            writable=[(self._inside, self.folder)],
             uid=self.uid,
             etc=self.etc,
             stdio=stdio,
@@ -255,6 +259,8 @@ class Stage:
             if self._said != -1:
                 stack.callback(os.close, self._said)
             if self.level == "namespaces":
+                stack.callback(os.rmdir, self._inside)
+                stack.callback(mounts.uncover, self._inside)
                 stack.callback(mounts.uncover, self.folder)
             for where, _before in self._copies.values():
                 stack.callback(remove, os.path.dirname(where))

@@ -10,20 +10,28 @@ import os
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 from harness import confine, workers
 from harness.kernel import prctl
 
-from . import effects
+from . import compilation, effects
 from .scene import BARE, Scene
 
 
 def names() -> list[str]:
     """Return the names of all attacks, in order."""
-    found = [one for name, one in vars(effects).items() if inspect.isfunction(one)]
-    mine = [one for one in found if one.__module__ == effects.__name__]
-    return [one.__name__.replace("_", "-") for one in mine if not one.__name__.startswith("_")]
+    return [name.replace("_", "-") for name in _functions()]
+
+
+def _functions() -> dict[str, Callable]:
+    return {
+        name: one
+        for module in (effects, compilation)
+        for name, one in vars(module).items()
+        if inspect.isfunction(one) and one.__module__ == module.__name__ and name[0] != "_"
+    }
 
 
 def about(name: str) -> str:
@@ -32,7 +40,7 @@ def about(name: str) -> str:
 
 
 def _effect(name: str):
-    return getattr(effects, name.replace("-", "_"))
+    return _functions()[name.replace("-", "_")]
 
 
 def _make(name: str, level: str, binaries: Path, folder: Path) -> dict:

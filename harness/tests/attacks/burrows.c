@@ -14,7 +14,9 @@ main(void)
 		if (mkdir(path, 0700) == -1 || chdir(path) == -1)
 			break;
 		if (i > 0)
-			(void)chmod("../../" "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", 0);
+			(void)chmod("../../"
+				    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+			    0);
 	}
 	(void)chmod(".", 0);
 	tried();

@@ -30,8 +30,7 @@ by_name(int at, const char *name)
 	socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
 	    (size_t)at + strlen(name));
 
-	(void)snprintf(
-	    sun.sun_path + at, sizeof(sun.sun_path) - 1, "%s", name);
+	(void)snprintf(sun.sun_path + at, sizeof(sun.sun_path) - 1, "%s", name);
 	if (s != -1 && connect(s, (struct sockaddr *)&sun, len) == -1)
 		return -1;
 	return s;

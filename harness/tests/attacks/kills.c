@@ -47,8 +47,8 @@ main(int argc, char **argv)
 	} else if (strcmp(argv[1], "pidfd") == 0) {
 		fd = syscall(SYS_pidfd_open, pid, 0);
 		if (fd != -1)
-			(void)syscall(
-			    SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
+			(void)syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL,
+			    0);
 	} else
 		by_owner(pid);
 	tried_and_stay();

@@ -41,7 +41,7 @@ class Scene:
     def __init__(self, level: str, binaries: Path, folder: Path):
         self.level = level
         self.binaries = binaries
-        self.word = secrets.token_hex(8)
+        self.word = f"word{secrets.token_hex(8)}"
         self.folder = Path(tempfile.mkdtemp(prefix="scene-", dir=folder))
         # nothing but confinement shall protect what is in it
         self.folder.chmod(0o755)
