@@ -175,7 +175,7 @@ class Runner(Collector):
             finally:
                 is_hole = _is_hole(self._stage)
                 spoilt = self._stage.close()
-            answer = _outcome(self._raised or spoilt)
+            answer = _outcome(self._stage.foul() or self._raised or spoilt)
             answer["steps"] = result.steps(self._stage.tape)
             answer["stderr"] = _stderr(self._stage)
             if answer["outcome"] == "failed" and is_hole:

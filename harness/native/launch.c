@@ -23,8 +23,8 @@
  *
  * Lines: "pid N", "exit N" or "signal N" (the program itself), "orphans N" (so
  * many others have ended here; said of powers of two), "gone".  Of a WARDEN
- * also "memory N", the megabytes that were too much, and before the end "usage
- * N N", CPU milliseconds and the most kilobytes at a time.
+ * also "memory N", the megabytes that were too much, and just before "gone"
+ * what was used, "cpu N" in milliseconds and "peak N" in kilobytes.
  */
 #define _GNU_SOURCE
 #include <sys/prctl.h>

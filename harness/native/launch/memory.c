@@ -97,17 +97,14 @@ static void
 say_usage(void)
 {
 	struct rusage used;
-	long long cpu;
-	char line[64];
-	int n;
 
 	if (getrusage(RUSAGE_CHILDREN, &used) == -1)
 		return;
-	cpu = (used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000LL +
-	    (used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1000;
 	/* the largest of them may have come and gone between two looks */
 	if ((unsigned long long)used.ru_maxrss << 10 > peak)
 		peak = (unsigned long long)used.ru_maxrss << 10;
-	n = snprintf(line, sizeof(line), "usage %lld %llu\n", cpu, peak >> 10);
-	(void)send(control, line, (size_t)n, MSG_NOSIGNAL);
+	say("cpu",
+	    (int)((used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000 +
+		(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1000));
+	say("peak", (int)(peak >> 10));
 }
