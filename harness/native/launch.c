@@ -21,10 +21,12 @@
  *             see itself; see observe.c
  *   -m BYTES  end everything when the program takes more memory than this
  *
- * Lines: "pid N", "exit N" or "signal N" (the program itself), "orphans N" (so
- * many others have ended here; said of powers of two), "gone".  Of a WARDEN
- * also "memory N", the megabytes that were too much, and just before "gone"
- * what was used, "cpu N" in milliseconds and "peak N" in kilobytes.
+ * Lines: "child N" (said by the program's process itself before it becomes the
+ * program; N is its own number for itself), "pid N" (it has become the program),
+ * "exit N" or "signal N" (the program), "orphans N" (so many others have ended
+ * here; said of powers of two), "gone".  Of a WARDEN also "memory N", the
+ * megabytes that were too much, and just before "gone" what was used, "cpu N" in
+ * milliseconds and "peak N" in kilobytes.
  */
 #define _GNU_SOURCE
 #include <sys/prctl.h>
@@ -337,6 +339,7 @@ become(char **argv)
 	struct rlimit rl;
 	int i;
 
+	say("child", (int)getpid());
 	if (setsid() == -1)
 		die("setsid");
 	if (getrlimit(RLIMIT_NOFILE, &rl) == -1)
