@@ -15,7 +15,7 @@ import struct
 _QUESTION = struct.Struct("=IiiiQQ")
 _ANSWER = struct.Struct("=iI")
 _LIMITS = struct.Struct("=QQ")
-_FILE, _LINKS, _PEEK, _POKE, _DESCRIPTOR, _LIMIT = range(1, 7)
+_FILE, _LINKS, _PEEK, _POKE, _DESCRIPTOR, _LIMIT, _SET_LIMIT = range(1, 8)
 _FILES = ("syscall", "stat", "status", "children", "timers", "cmdline", "fdinfo")
 _PACKET = 1 << 16
 # The most that one answer brings, and one question takes along.
@@ -193,6 +193,7 @@ def limit(pid: int, which: int, limits: tuple[int, int] | None) -> tuple[int, in
         OSError: see ``_ask``.
     """
     soft, hard = (one & _INFINITE for one in limits or (0, 0))
-    found, _fds = _ask(_LIMIT, pid, int(limits is not None), which, soft, hard)
+    what = _LIMIT if limits is None else _SET_LIMIT
+    found, _fds = _ask(what, pid, 0, which, soft, hard)
     soft, hard = (-1 if one == _INFINITE else one for one in _LIMITS.unpack(found))
     return soft, hard

@@ -17,6 +17,7 @@ enum {
 	ASK_POKE,
 	ASK_DESCRIPTOR,
 	ASK_LIMIT,
+	ASK_NEW_LIMIT,
 };
 
 struct question {
@@ -246,7 +247,7 @@ answer_limit(const struct question *q)
 	uint64_t both[2];
 
 	if (prlimit(q->pid, (enum __rlimit_resource)q->which,
-		q->tid != 0 ? &new : NULL, &old) == -1)
+		q->what == ASK_NEW_LIMIT ? &new : NULL, &old) == -1)
 		return errno;
 	both[0] = old.rlim_cur;
 	both[1] = old.rlim_max;
@@ -287,7 +288,7 @@ answer_question(void)
 		    (size_t)n - sizeof(asked.q));
 	else if (asked.q.what == ASK_DESCRIPTOR)
 		error = answer_descriptor(&asked.q);
-	else if (asked.q.what == ASK_LIMIT)
+	else if (asked.q.what == ASK_LIMIT || asked.q.what == ASK_NEW_LIMIT)
 		error = answer_limit(&asked.q);
 	else
 		error = EINVAL;
