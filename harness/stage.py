@@ -253,6 +253,11 @@ class Stage:
             return "it was stopped by a signal such as SIGSTOP, which the checker did not send"
         return ""
 
+    def foul(self) -> Failure | None:
+        """Return the failure that stands before all others, whatever was seen."""
+        found = (process.foul() for process in self.processes)
+        return next((one for one in found if one is not None), None)
+
     def close(self) -> Failure | None:
         """End every process, close every descriptor, remove every file.
 

@@ -319,11 +319,9 @@ static const int refused[] = {
     SYS_userfaultfd,
     SYS_fanotify_init,
     SYS_open_by_handle_at,
-    SYS_process_vm_writev,
     SYS_kcmp,
     SYS_move_pages,
     SYS_migrate_pages,
-    438, /* pidfd_getfd */
     440, /* process_madvise */
     425, /* io_uring_setup */
     426, /* io_uring_enter */
