@@ -15,6 +15,10 @@ from .kernel import mounts, netns, prctl, proc, sockdiag
 # What a program that is confined in namespaces may leave in its folder: bytes, and files.
 _SIZE = 64 << 20
 _FILES = 4096
+# What a confined program may have.  Processes are counted by user, so only a
+# user of its own, or one in a namespace of its own, has a limit: more than
+# what is known for a fork without end (``waiting``), and no harm to others.
+_LIMITS = (("nofile", 4096), ("nproc", 256))
 
 
 def port_numbers(random_source: random.Random):
@@ -179,6 +183,7 @@ class Stage:
             ],
             writable=[(self._inside, self.folder)],
             uid=self.uid,
+            limits=_LIMITS if self.uid is not None or self.level == "namespaces" else _LIMITS[:1],
             etc=self.etc,
             stdio=stdio,
             env={"LD_PRELOAD": preloaded} if preloaded else None,
@@ -247,6 +252,11 @@ class Stage:
         if any(task.state == "T" and task.pid not in frozen for task in tasks):
             return "it was stopped by a signal such as SIGSTOP, which the checker did not send"
         return ""
+
+    def foul(self) -> Failure | None:
+        """Return the failure that stands before all others, whatever was seen."""
+        found = (process.foul() for process in self.processes)
+        return next((one for one in found if one is not None), None)
 
     def close(self) -> Failure | None:
         """End every process, close every descriptor, remove every file.
