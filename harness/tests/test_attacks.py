@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import build, confine, labs, stage
+from harness import build, confine, labs, stage, warden
 from harness.tests.attacks import __main__ as attacks
 from harness.tests.attacks.scene import BARE
 
@@ -76,8 +76,8 @@ def world():
     )
     (folder / "build").mkdir()
     (folder / "bin").mkdir()
-    for name in ("launch", "confine"):
-        shutil.copy2(build.native(name), folder / "build")
+    for one in (("launch",), warden.NATIVE, ("confine",)):
+        shutil.copy2(build.native(*one), folder / "build")
     command = [*build.compiler(), "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O1"]
     running = [
         subprocess.Popen([*command, "-o", str(folder / "bin" / source.stem), str(source)])
@@ -101,15 +101,16 @@ def made(world):
     for user, become in users.items():
         scenes = world / user.replace(" ", "-")
         scenes.mkdir(mode=0o755)
-        if become:
-            os.chown(scenes, 65534, 65534)
+        built = shutil.copytree(world / "build", scenes / "build")
+        for one in (scenes, built) if become else ():
+            os.chown(one, 65534, 65534)
         where = [str(world / "bin"), str(scenes), ",".join(LEVELS[user])]
         done = subprocess.run(
             [*around, *become, sys.executable, "-m", "harness.tests.attacks", *where, *chosen],
             cwd=world,
             env={
                 "PATH": os.environ["PATH"],
-                "SOCKLAB_BUILD": str(world / "build"),
+                "SOCKLAB_BUILD": str(built),
                 "PYTHONDONTWRITEBYTECODE": "1",
             },
             stdin=subprocess.DEVNULL,

@@ -1,4 +1,7 @@
-/* memory.c - fills memory: so many processes, so many megabytes each. */
+/* memory.c - fills memory, and keeps it for so long as a watchdog may need.
+ *
+ * usage: memory PROCESSES MEGABYTES SECONDS
+ */
 #include <sys/mman.h>
 #include <sys/wait.h>
 
@@ -51,5 +54,6 @@ main(int argc, char **argv)
 	close(full[1]);
 	while (--i > 0 && read(full[0], &byte, 1) == 1)
 		;
+	sleep((unsigned int)argument(argc, argv, 3));
 	tried_and_stay();
 }

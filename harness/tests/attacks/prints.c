@@ -1,4 +1,4 @@
-/* prints.c - prints a hundred megabytes. */
+/* prints.c - prints fifty megabytes. */
 #include "attack.h"
 
 int
@@ -9,7 +9,7 @@ main(void)
 
 	begin();
 	memset(buf, 'x', sizeof(buf));
-	for (i = 0; i < 1600; i++)
+	for (i = 0; i < 800; i++)
 		if (write(STDOUT_FILENO, buf, sizeof(buf)) == -1)
 			return 1;
 	tried_and_stay();
