@@ -40,7 +40,7 @@ MAY_LACK = {
 # Without a process namespace around it, it may end who runs the tests.
 DANGEROUS = ("kill-everybody",)
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
-_ROW = re.compile(r"^\| `([a-z-]+)` \| (.*?) \|(.*)\|$", re.M)
+_ROW = re.compile(r"^\| `([a-z-]+)` \|([^|\n]*)" + 4 * r"\|([^|\n]*)" + r"\|$", re.M)
 _SINCE = re.compile(r"stopped from Linux (\d+)\.(\d+)")
 
 
@@ -49,8 +49,8 @@ def table() -> dict[str, tuple[str, dict[str, str]]]:
     """Return the document's table: by attack what it does, and the cell of each level."""
     text = DOCUMENT.read_text(encoding="utf-8")
     found = {}
-    for name, about, cells in _ROW.findall(text):
-        words = [cell.strip() for cell in cells.split("|")]
+    for name, about, *cells in _ROW.findall(text):
+        words = [cell.strip() for cell in cells]
         found[name] = (about.strip(), dict(zip(confine.LEVELS, words, strict=True)))
     return found
 
@@ -139,10 +139,9 @@ def _answer(made, user: str, level: str, name: str) -> bool:
 
 
 @pytest.mark.parametrize("name", attacks.names())
-@pytest.mark.parametrize("user", LEVELS)
-def test_attack_works_where_nothing_protects(made, user, name):
+def test_attack_works_where_nothing_protects(made, name):
     """An attack that works nowhere proves nothing."""
-    worked = _answer(made, user, BARE, name)
+    worked = _answer(made, "ordinary user", BARE, name)
     if not worked and name in MAY_LACK:
         pytest.skip(MAY_LACK[name])
     assert worked
@@ -150,7 +149,8 @@ def test_attack_works_where_nothing_protects(made, user, name):
 
 @pytest.mark.parametrize("name", attacks.names())
 @pytest.mark.parametrize(
-    "user, level", [(user, one) for user, levels in LEVELS.items() for one in levels[1:]]
+    "user, level",
+    [(user, one) for user, levels in LEVELS.items() for one in levels if one != BARE],
 )
 def test_attack_at_a_level(made, user, level, name):
     """What is said to be stopped is stopped, what is open is said to be open."""
@@ -162,8 +162,9 @@ def test_attack_at_a_level(made, user, level, name):
         if tuple(map(int, here.groups())) < tuple(map(int, since.groups())):
             pytest.skip(f"{promise}, and this is older")
         promise = "stopped"
-    if promise == "open" and not made[user]["attacks"][f"{BARE} {name}"]["worked"]:
-        pytest.skip(MAY_LACK[name])
+    if promise == "open" and name in MAY_LACK:
+        if not _answer(made, "ordinary user", BARE, name):
+            pytest.skip(MAY_LACK[name])
     assert worked == {"stopped": False, "open": True}[promise]
 
 

@@ -16,6 +16,7 @@ fill(size_t size)
 
 	if (p == MAP_FAILED)
 		return -1;
+	(void)madvise(p, size, MADV_HUGEPAGE); /* it is faster */
 	for (i = 0; i < size; i += 4096)
 		p[i] = 1;
 	return 0;
