@@ -55,7 +55,7 @@ def table() -> dict[str, tuple[str, dict[str, str]]]:
     return found
 
 
-def _namespace() -> list[str]:
+def process_namespace() -> list[str]:
     """Return a command that runs another in a process namespace; nothing if there is none."""
     command = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
     if os.getuid() != 0:
@@ -95,7 +95,7 @@ def made(world):
     users = {"root": ()} if os.getuid() == 0 else {"ordinary user": ()}
     if os.getuid() == 0 and shutil.which("setpriv"):
         users["ordinary user"] = NOBODY
-    around = _namespace()
+    around = process_namespace()
     chosen = [one for one in attacks.names() if around or one not in DANGEROUS]
     found = {}
     for user, become in users.items():

@@ -24,7 +24,7 @@ _MEMORY = 550
 _PROCESSES = 270
 _DESCRIPTORS = 10_000
 _DISK = 256
-_FILES = 7000
+_FILES = 4500
 
 
 # -- files ----------------------------------------------------------------------
@@ -123,7 +123,7 @@ def fill_disk(scene: Scene) -> bool:
 
 
 def fill_inodes(scene: Scene) -> bool:
-    """makes eight thousand files"""
+    """makes five thousand files"""
     scene.attack("inodes")
     return len(os.listdir(scene.work)) > _FILES
 

@@ -1,4 +1,4 @@
-/* inodes.c - makes eight thousand empty files. */
+/* inodes.c - makes five thousand empty files. */
 #include <fcntl.h>
 
 #include "attack.h"
@@ -10,7 +10,7 @@ main(void)
 	int i, fd;
 
 	begin();
-	for (i = 0; i < 8000; i++) {
+	for (i = 0; i < 5000; i++) {
 		(void)snprintf(name, sizeof(name), "inode%d", i);
 		fd = open(name, O_WRONLY | O_CREAT, 0600);
 		if (fd == -1)
