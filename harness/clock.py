@@ -4,6 +4,8 @@ import mmap
 import struct
 import time
 
+from . import strange
+
 
 class Clock:
     """An offset that the preloaded ``native/clock.c`` adds to every clock.
@@ -16,9 +18,7 @@ class Clock:
 
     def __init__(self, path: str):
         self.path = path
-        with open(path, "w+b") as file:
-            file.write(bytes(mmap.PAGESIZE))
-            file.flush()
+        with strange.shared(path, mmap.PAGESIZE) as file:
             self._map = mmap.mmap(file.fileno(), mmap.PAGESIZE)
 
     @property

@@ -4,7 +4,7 @@ import mmap
 import struct
 from dataclasses import dataclass
 
-from . import build
+from . import build, strange
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,7 @@ class Handlers:
 
     def __init__(self, path: str):
         self.path = path
-        with open(path, "w+b") as file:
-            file.write(bytes(mmap.PAGESIZE))
-            file.flush()
+        with strange.shared(path, mmap.PAGESIZE) as file:
             self._map = mmap.mmap(file.fileno(), mmap.PAGESIZE)
 
     def how(self) -> dict:

@@ -3,7 +3,7 @@
 import errno
 import os
 
-from harness import Failure, check, diagnosis, require
+from harness import Failure, check, diagnosis, require, strange
 from harness.blocked import hidden_timeout
 from harness.datagrams import serve
 from harness.peers import Datagrams
@@ -25,8 +25,7 @@ def words(program) -> bytes:
 def prints(program, text: bytes, name: str = "text") -> str:
     """Return a command that prints ``text``."""
     path = program.stage.path(name)
-    with open(path, "wb") as file:
-        file.write(text)
+    strange.write(path, text)
     return f"cat {path}"
 
 
