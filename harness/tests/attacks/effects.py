@@ -14,7 +14,8 @@ import shutil
 import socket
 from pathlib import Path
 
-from harness.failure import Broken
+from harness import strange
+from harness.failure import Broken, Failure
 from harness.kernel import proc
 
 from .scene import BARE, Scene
@@ -95,12 +96,22 @@ def plant_link(scene: Scene) -> bool:
     result = scene.file("result.json")
     out = scene.work / "out"
     scene.attack("plants", out, result).end()
-    try:
+    with contextlib.suppress(Failure):
         scene.attack("stats", result, stdout=str(out)).end()
-    except Exception as error:
-        if "link" not in str(error):
-            raise
     return result.read_text(encoding="ascii") != scene.word
+
+
+def plant_question(scene: Scene) -> bool:
+    """leaves a symbolic link to the solution where the harness will read an answer"""
+    secret = scene.file("solution.c")
+    answer = scene.work / "answer"
+    scene.attack("plants", answer, secret).end()
+    if scene.level == BARE:
+        return scene.word in answer.read_text(encoding="ascii")
+    try:
+        return scene.word.encode() in strange.read(str(answer))
+    except Failure:
+        return False
 
 
 def leave_files(scene: Scene) -> bool:
