@@ -15,6 +15,7 @@ import fcntl
 import functools
 import os
 import shutil
+import stat
 import subprocess
 import tempfile
 from pathlib import Path
@@ -342,6 +343,9 @@ def _try(level: str) -> str:
     with contextlib.ExitStack() as stack:
         parent = stack.enter_context(tempfile.TemporaryDirectory(prefix="sl-"))
         os.chmod(parent, 0o711)
+        for one in Path(parent).resolve().parents if level == "other uid" else ():
+            if not one.stat().st_mode & stat.S_IXOTH:
+                return f"{one} is closed to other users: open it, or let TMPDIR name another folder"
         mine, other = Path(parent) / "mine", Path(parent) / "other"
         mine.mkdir(mode=0o700)
         other.write_text("secret", encoding="ascii")
