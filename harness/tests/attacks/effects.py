@@ -193,6 +193,20 @@ def kill_harness_otherwise(scene: Scene) -> bool:
     return any([_kill(scene, how) for how in ("threads", "queue", "pidfd", "owner")])
 
 
+def hamper_harness(scene: Scene) -> bool:
+    """takes descriptors, priority or processors from the harness"""
+    pid = scene.victim().pid
+
+    def state():
+        limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        scheduled = (os.getpriority(os.PRIO_PROCESS, pid), os.sched_getscheduler(pid))
+        return limits, scheduled, os.sched_getaffinity(pid)
+
+    before = state()
+    scene.attack("hampers", pid)
+    return state() != before
+
+
 def kill_everybody(scene: Scene) -> bool:
     """kills everybody by kill(-1)"""
     if scene.level == BARE:

@@ -15,8 +15,9 @@ by_owner(pid_t pid)
 
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == -1)
 		return;
+	/* without F_SETSIG it is SIGIO, which ends most processes, too */
+	(void)fcntl(pair[0], F_SETSIG, SIGKILL);
 	if (fcntl(pair[0], F_SETOWN, pid) == -1 ||
-	    fcntl(pair[0], F_SETSIG, SIGKILL) == -1 ||
 	    fcntl(pair[0], F_SETFL, O_ASYNC | O_NONBLOCK) == -1)
 		return;
 	(void)write(pair[1], "x", 1);
