@@ -142,16 +142,18 @@ def _accept_flags(kind: str) -> None:
     _write(_flags_file(kind), " ".join(kept).encode("ascii"))
 
 
-def _refusal(flags: list[str]) -> str:
-    """Return what the compiler has against these flags; nothing if it takes them."""
-    with tempfile.TemporaryDirectory() as where:
-        source = Path(where) / "x.c"
-        source.write_text("int main(void) { return 0; }\n", encoding="ascii")
+def _refusal(flags: list[str], level: str = "none") -> str:
+    """Return what the compiler has against these flags, or this level; nothing if it works."""
+    with tempfile.TemporaryDirectory(prefix="build-", dir=folder()) as name:
+        where = Path(name)
+        (where / "x.c").write_text("int main(void) { return 0; }\n", encoding="ascii")
         # only a sanitizer needs a library, which may be missing
         link = [] if any("-fsanitize" in flag for flag in flags) else ["-c"]
-        command = [*compiler(), "-Werror", *flags, *link, "-o", f"{where}/x", str(source)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        return (done.stderr or "it fails") if done.returncode else ""
+        command = [*compiler(), "-Werror", *flags, *link, "-o", "x", "./x.c"]
+        said = compiling.call(command, where, level)
+        if (where / "x").exists():
+            return ""
+    return said.decode("utf-8", "replace") or "it fails"
 
 
 def _digest(*parts) -> str:
@@ -303,7 +305,7 @@ def _compile(files, flags, binary: Path, said: Path, level: str) -> None:
         made = compiling.take(where / "program.out", level)
         if made is not None:
             made.rename(binary)
-        elif _refusal([flag for flag in flags if flag != _RENAME]):
+        elif _refusal([flag for flag in flags if flag != _RENAME], level):
             raise _FlagsRefused(
                 f"the compiler fails on an empty program too: {text.strip()[-200:]}"
             )
