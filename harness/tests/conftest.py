@@ -80,12 +80,12 @@ def world(small):
     hold it; what it raises fails the test.
     """
 
-    def run(work, private: bool | None = None, lacks=(), limit: float = 60.0):
+    def run(work, private=None, lacks=(), limit: float = 60.0, level: str = "none"):
         answers = []
         apart = not probes.failing("netns") if private is None else private
 
         def in_child():
-            check_stage = stage.Stage("test", "seed", apart, lacks)
+            check_stage = stage.Stage("test", "seed", apart, lacks, level=level)
 
             def compiled(name: str, kind: str = "plain"):
                 return program.Program(check_stage, name, str(small(name, kind)), kind)
