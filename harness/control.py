@@ -57,7 +57,7 @@ class Control:
         flags |= socket.MSG_CMSG_CLOEXEC
         try:
             data, ancillary, _flags, _address = self._ours.recvmsg(4096, _SPACE, flags)
-        except ConnectionResetError:  # it ended before it read our order
+        except ConnectionResetError:  # it was killed before it read our order
             data, ancillary = b"", []
         self.ended = not data
         pid, fds = 0, array.array("i")
