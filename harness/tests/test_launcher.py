@@ -135,3 +135,14 @@ def test_nobody_slows_all_of_a_user(kind, refuse, small):
     program = [str(small("assaults")), "parent", "nice-user", "0"]
     with _launched(kind, refuse, *program) as (launcher, _control):
         assert _said(launcher) == "EPERM"
+
+
+@pytest.mark.parametrize("kind, said", [("plain", "done EBADF"), ("domain", "EPERM EPERM")])
+def test_what_only_the_launcher_may(kind, said, refuse, small):
+    """A stranger's program gets neither others' descriptors nor memory that nobody counts."""
+    found = []
+    for way in ("memfd", "getfd"):
+        program = [str(small("assaults")), "parent", way, "0"]
+        with _launched(kind, refuse, *program) as (launcher, _control):
+            found.append(_said(launcher))
+    assert " ".join(found) == said

@@ -10,11 +10,15 @@
 #define LANDLOCK_VERSION 1U
 #define LANDLOCK_SIGNAL 2U
 
-/* What only we need: it may be open to us, and is closed to the program. */
+/*
+ * What only we need, it may be open to us, is closed to the program; so is
+ * memory that nobody has mapped, for it would be counted as nobody's.
+ */
 static struct sock_filter closed[] = {
     LOAD(nr),
-    IS(SYS_process_vm_writev, 2, 0),
-    IS(SYS_pidfd_getfd, 1, 0),
+    IS(SYS_process_vm_writev, 3, 0),
+    IS(SYS_pidfd_getfd, 2, 0),
+    IS(SYS_memfd_create, 1, 0),
     RETURN(SECCOMP_RET_ALLOW),
     RETURN(SECCOMP_RET_ERRNO | EPERM),
 };

@@ -8,6 +8,7 @@
  */
 #define _GNU_SOURCE
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -166,6 +167,10 @@ assault(const char *way, pid_t pid, int sig)
 		return by_proc(pid, sig);
 	if (IS("timer"))
 		return by_timer(pid, sig);
+	if (IS("memfd"))
+		return memfd_create("", 0) == -1 ? -1 : 0;
+	if (IS("getfd"))
+		return syscall(SYS_pidfd_getfd, -1, 0, 0) == -1 ? -1 : 0;
 	if (IS("ptrace"))
 		return ptrace(PTRACE_ATTACH, pid, NULL, NULL) == -1 ? -1 : 0;
 	if (IS("memory"))
