@@ -169,6 +169,9 @@ assault(const char *way, pid_t pid, int sig)
 		return by_timer(pid, sig);
 	if (IS("memfd"))
 		return memfd_create("", 0) == -1 ? -1 : 0;
+	if (IS("own-limit"))
+		return by_priority("prlimit", getpid()) +
+		    by_priority("prlimit", 0);
 	if (IS("getfd"))
 		return syscall(SYS_pidfd_getfd, -1, 0, 0) == -1 ? -1 : 0;
 	if (IS("ptrace"))
@@ -208,13 +211,15 @@ was_changed(pid_t pid)
 	struct rlimit here, there;
 	cpu_set_t mine, its;
 
-	if (prlimit(0, RLIMIT_NOFILE, NULL, &here) == -1 ||
-	    prlimit(pid, RLIMIT_NOFILE, NULL, &there) == -1 ||
-	    sched_getaffinity(0, sizeof(mine), &mine) == -1 ||
-	    sched_getaffinity(pid, sizeof(its), &its) == -1)
-		return 0;
-	return here.rlim_cur != there.rlim_cur || !CPU_EQUAL(&mine, &its) ||
-	    getpriority(PRIO_PROCESS, (id_t)pid) != 0 ||
+	if (prlimit(0, RLIMIT_NOFILE, NULL, &here) == 0 &&
+	    prlimit(pid, RLIMIT_NOFILE, NULL, &there) == 0 &&
+	    here.rlim_cur != there.rlim_cur)
+		return 1;
+	if (sched_getaffinity(0, sizeof(mine), &mine) == 0 &&
+	    sched_getaffinity(pid, sizeof(its), &its) == 0 &&
+	    !CPU_EQUAL(&mine, &its))
+		return 1;
+	return getpriority(PRIO_PROCESS, (id_t)pid) != 0 ||
 	    sched_getscheduler(pid) != SCHED_OTHER;
 }
 
@@ -228,6 +233,7 @@ on_child(const char *way, int sig)
 
 	if (pid == 0) {
 		setpgid(0, 0);
+		alarm(20);
 		while (word == 1)
 			usleep(1000);
 		_exit(2);
