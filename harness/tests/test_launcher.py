@@ -140,7 +140,9 @@ def test_nobody_slows_all_of_a_user(kind, refuse, small):
         assert _said(launcher) == "EPERM"
 
 
-@pytest.mark.parametrize("kind, said", [("plain", "done EBADF done"), ("domain", "EPERM EPERM done")])
+@pytest.mark.parametrize(
+    "kind, said", [("plain", "done EBADF done"), ("domain", "EPERM EPERM done")]
+)
 def test_what_only_the_launcher_may(kind, said, refuse, small):
     """A stranger's program gets neither others' descriptors nor memory that nobody counts.
 
