@@ -1,8 +1,8 @@
 """Attacks on the harness at each level: what docs/threat-model.md promises, and no less.
 
 Every attack is made once without any protection, where it must work, and then
-at each level, as root and as an ordinary user.  Its effect is looked at from
-outside.  All of them run in a process namespace of their own, if there is one.
+at each level, as root, as root in a container without privileges, and as an
+ordinary user.  Its effect is looked at from outside.  All of them run in a process namespace of their own, if there is one.
 """
 
 import functools
@@ -20,6 +20,7 @@ import pytest
 from harness import build, confine, labs, stage, warden
 from harness.tests.attacks import __main__ as attacks
 from harness.tests.attacks.scene import BARE
+from harness.tests.test_container import LACKING, REFUSED
 
 SOURCES = Path(__file__).resolve().parent / "attacks"
 DOCUMENT = labs.ROOT / "docs" / "threat-model.md"
@@ -27,6 +28,7 @@ DOCUMENT = labs.ROOT / "docs" / "threat-model.md"
 # for who is not root.
 LEVELS = {
     "root": ["namespaces", "other uid"],
+    "root in a container": ["other uid"],
     "ordinary user": [BARE, "namespaces", "same uid", "none"],
 }
 # What a machine may not have at all, so that nobody can attack it.
@@ -90,9 +92,13 @@ def world():
 
 
 @pytest.fixture(scope="module")
-def made(world):
+def made(world, native):
     """What came of each attack, by user: a JSON document of ``attacks``."""
-    users = {"root": ()} if os.getuid() == 0 else {"ordinary user": ()}
+    users: dict[str, tuple[str, ...]] = {"ordinary user": ()}
+    if os.getuid() == 0:
+        shape = ",".join([*REFUSED, *(f"cap_{one}" for one in LACKING)])
+        refuse = native(SOURCES.parent / "refuse.c")
+        users = {"root": (), "root in a container": (str(refuse), shape)}
     if os.getuid() == 0 and shutil.which("setpriv"):
         users["ordinary user"] = NOBODY
     around = process_namespace()
@@ -102,7 +108,7 @@ def made(world):
         scenes = world / user.replace(" ", "-")
         scenes.mkdir(mode=0o755)
         built = shutil.copytree(world / "build", scenes / "build")
-        for one in (scenes, built) if become else ():
+        for one in (scenes, built) if become == NOBODY else ():
             os.chown(one, 65534, 65534)
         where = [str(world / "bin"), str(scenes), ",".join(LEVELS[user])]
         done = subprocess.run(
@@ -127,7 +133,7 @@ def made(world):
 def _answer(made, user: str, level: str, name: str) -> bool:
     """Return whether an attack worked; skip what could not be tried here."""
     if user not in made:
-        pytest.skip(f"only root can try what {'an ' + user if user != 'root' else user} can do")
+        pytest.skip(f"only root, with setpriv, can try what is done by {user}")
     why = made[user]["missing"].get(level)
     if why:
         pytest.skip(f"level {level} as {user}: {why}")

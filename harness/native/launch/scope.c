@@ -28,7 +28,7 @@ static struct sock_filter closed[] = {
     RETURN(SECCOMP_RET_ERRNO | EPERM),
 };
 
-/* Limits and priorities: a program sets its own, which has the number 0. */
+/* Priorities: a program sets its own, which has the number 0. */
 #define OWN(nr_, argument)                                \
 	IS(nr_, 0, 4), LOAD(args[argument]), IS(0, 1, 0), \
 	    RETURN(SECCOMP_RET_ERRNO | EPERM), LOAD(nr)
@@ -37,7 +37,6 @@ static struct sock_filter closed[] = {
 
 static struct sock_filter own[] = {
     LOAD(nr),
-    OWN(SYS_prlimit64, 0),
     OWN(SYS_setpriority, 1),
     OWN(SYS_sched_setaffinity, 0),
     OWN(SYS_sched_setattr, 0),

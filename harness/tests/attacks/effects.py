@@ -294,8 +294,7 @@ def fork_on(scene: Scene) -> bool:
 
 def open_on(scene: Scene) -> bool:
     """opens twenty thousand files"""
-    attack = scene.attack("descriptors")
-    return max(len(proc.descriptors(pid)) for pid in attack.pids()) > _DESCRIPTORS
+    return max(map(len, scene.attack("descriptors").descriptors())) > _DESCRIPTORS
 
 
 def _resident(pids) -> int:
@@ -429,12 +428,11 @@ def reach_path(scene: Scene) -> bool:
 
 def open_families(scene: Scene) -> bool:
     """opens sockets of VSOCK, ALG or KEY, which no namespace confines"""
-    attack = scene.attack("families")
-    return any("socket:" in one for pid in attack.pids() for one in proc.descriptors(pid).values())
+    found = scene.attack("families").descriptors()
+    return any("socket:" in one for held in found for one in held.values())
 
 
 def call_oddly(scene: Scene) -> bool:
     """gets something from io_uring, bpf, perf_event_open or userfaultfd"""
-    attack = scene.attack("odd")
-    found = [one for pid in attack.pids() for one in proc.descriptors(pid).values()]
-    return any(one.startswith("anon_inode:") for one in found)
+    found = scene.attack("odd").descriptors()
+    return any(one.startswith("anon_inode:") for held in found for one in held.values())

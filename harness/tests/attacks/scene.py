@@ -206,6 +206,9 @@ class _Bare:
     def pids(self) -> list[int]:
         return [self.process.pid, *proc.descendants(self.process.pid)]
 
+    def descriptors(self, pid: int) -> dict[int, str]:
+        return proc.descriptors(pid)
+
     def end(self) -> None:
         self.process.kill()
         self.process.wait()
@@ -232,6 +235,9 @@ class _Confined:
 
     def pids(self) -> list[int]:
         return proc.descendants(self.process.launcher_pid)
+
+    def descriptors(self, pid: int) -> dict[int, str]:
+        return self.process.descriptors(pid)
 
     def end(self) -> None:
         self.process.end()
@@ -264,6 +270,10 @@ class Attack:
     def pids(self) -> list[int]:
         """Return its processes that exist, in no order."""
         return self._started.pids()
+
+    def descriptors(self) -> list[dict[int, str]]:
+        """Return what each of its processes has open."""
+        return [self._started.descriptors(pid) for pid in self.pids()]
 
     def end(self) -> None:
         """End it, as a check does."""
