@@ -2,7 +2,8 @@
 
 Every attack is made once without any protection, where it must work, and then
 at each level, as root, as root in a container without privileges, and as an
-ordinary user.  Its effect is looked at from outside.  All of them run in a process namespace of their own, if there is one.
+ordinary user.  Its effect is looked at from outside.  All of them run in a
+process namespace of their own, if there is one.
 """
 
 import functools
