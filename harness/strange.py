@@ -8,6 +8,7 @@ no file of its kind is the program's failure.  The folder itself is ours.
 import errno
 import os
 import stat
+import weakref
 
 from .failure import Failure
 
@@ -80,12 +81,37 @@ def write(path: str, data: bytes, mode: int | None = None) -> None:
         file.write(data)
 
 
-def shared(path: str, size: int):
-    """Make a file of so many zeros; return it open, to be mapped."""
-    file = open(_regular(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC), "w+b")
-    file.write(bytes(size))
-    file.flush()
-    return file
+class Shared:
+    """A file of so many bytes, zeros at first, which the program maps.
+
+    We don't: who maps a file that somebody cuts short is killed by SIGBUS.
+
+    Args:
+        path: where.
+        size: how many.
+    """
+
+    def __init__(self, path: str, size: int):
+        self._path = path
+        self._size = size
+        self._fd = _regular(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+        weakref.finalize(self, os.close, self._fd)
+        self.write(bytes(size))
+
+    def write(self, data: bytes) -> None:
+        """Write it anew."""
+        os.pwrite(self._fd, data, 0)
+
+    def read(self) -> bytes:
+        """Return what is in it.
+
+        Raises:
+            Failure: it was cut short.
+        """
+        data = os.pread(self._fd, self._size, 0)
+        if len(data) < self._size:
+            raise Failure(f"the file {self._path} as it was", f"{len(data)} bytes", _WHY)
+        return data
 
 
 def wake(path: str, data: bytes) -> None:
