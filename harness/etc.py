@@ -167,7 +167,11 @@ class Etc:
         except OSError as error:
             held.fail(error.errno)
             return
-        proc.poke(held.tid, held.args[first + 1], _struct_stat(found))
+        try:
+            proc.poke(held.tid, held.args[first + 1], _struct_stat(found))
+        except OSError:
+            held.fail(errno.EFAULT)
+            return
         held.answer(0)
 
     def _connect(self, held: Held) -> None:
@@ -178,7 +182,8 @@ class Etc:
         if family == socket.AF_UNIX and b"nscd" in name:
             held.fail(errno.ENOENT)
         elif family == socket.AF_INET and port == _DNS and self.dns != _DNS:
-            proc.poke(held.tid, held.args[1] + 2, struct.pack(">H", self.dns))
+            with contextlib.suppress(OSError):  # of memory that it can't change itself
+                proc.poke(held.tid, held.args[1] + 2, struct.pack(">H", self.dns))
 
 
 def _name(path: str) -> str:

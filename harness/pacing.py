@@ -163,7 +163,11 @@ class Pace:
     def _answer(self, held, old: int) -> None:
         """Answer a call that sets a timer; the old one, if asked for, was not set."""
         if held.args[old]:
-            proc.poke(held.tid, held.args[old], bytes(32))
+            try:
+                proc.poke(held.tid, held.args[old], bytes(32))
+            except OSError:
+                held.fail(errno.EFAULT)
+                return
         held.answer(0)
 
     def _clock(self, number: int) -> float:

@@ -91,6 +91,31 @@ def test_time_that_the_kernel_refuses(world):
     world(work)
 
 
+@pytest.mark.parametrize("word", ["a bad pointer", "a bad clock", "too many to poll"])
+def test_arguments_that_the_kernel_refuses(world, word):
+    """What no call would do is let go, and breaks nobody but the program."""
+
+    def work(stage, program):
+        process = program("naps").start(word, "1", watch=NAPS)
+        process.breakpoints.hold(NAPS, "a pause").cut()
+        process.expect_exit(0)
+        assert process.stdout.startswith(b"-1 after 0")
+
+    world(work)
+
+
+def test_rest_that_can_not_be_told(world):
+    """A pointer of the program's that leads nowhere is the program's mistake."""
+
+    def work(stage, program):
+        process = program("naps").start("a bad rest", "2", watch=NAPS)
+        assert process.breakpoints.hold(NAPS, "a pause").cut_in_two() == 1.0
+        process.expect_exit(0)
+        assert process.stdout.startswith(b"-1 after 0")
+
+    world(work)
+
+
 def test_note_and_interrupt(world):
     """Calls made from the start on are noted; each fails once with EINTR."""
 

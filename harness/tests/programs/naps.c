@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <sys/select.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include <errno.h>
 #include <poll.h>
@@ -32,6 +33,19 @@ sleep_until(clockid_t id, int seconds)
 	return clock_nanosleep(id, TIMER_ABSTIME, &ts, NULL);
 }
 
+/* Past the C library, which would abort. */
+static int
+poll_many(struct pollfd *fd, int seconds)
+{
+#ifdef SYS_poll
+	return (int)syscall(SYS_poll, fd, -1L, seconds * 1000);
+#else
+	struct timespec ts = {.tv_sec = seconds};
+
+	return (int)syscall(SYS_ppoll, fd, -1L, &ts, NULL, 0L);
+#endif
+}
+
 int
 main(int argc, char **argv)
 {
@@ -60,7 +74,16 @@ main(int argc, char **argv)
 	else if (IS("too many nanoseconds")) {
 		ts.tv_nsec = 1000000000;
 		result = nanosleep(&ts, NULL);
-	} else if (IS("until realtime"))
+	} else if (IS("a bad pointer"))
+		result = (int)syscall(SYS_nanosleep, -8L, 0L);
+	else if (IS("a bad rest"))
+		result = (int)syscall(SYS_nanosleep, &ts, 8L);
+	else if (IS("a bad clock"))
+		result = (int)syscall(SYS_clock_nanosleep, -1000L,
+		    TIMER_ABSTIME, &ts, 0L);
+	else if (IS("too many to poll"))
+		result = poll_many(&fd, seconds);
+	else if (IS("until realtime"))
 		result = sleep_until(CLOCK_REALTIME, seconds);
 	else if (IS("until monotonic"))
 		result = sleep_until(CLOCK_MONOTONIC, seconds);
