@@ -84,6 +84,7 @@ def test_reference_in_a_container(name, refuse, tmp_path):
     checks = [one for lab in document["labs"] for one in lab["checks"]]
     lost = [one for one in checks if one["outcome"] not in ("passed", "unavailable")]
     assert lost == [], done.stdout
+    assert all(one["used"]["memory"] > 0 for one in checks if "used" in one)
     missing = [one for one in checks if one["outcome"] == "unavailable"]
     assert all(one["why"] for one in missing)
     points = sum(one["points"] for one in checks if not one["challenge"])
