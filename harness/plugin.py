@@ -5,7 +5,6 @@ catches what it raises.  Order, parallel workers, outcomes and the result
 document are made here.
 """
 
-import functools
 import gc
 import os
 import time
@@ -15,7 +14,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import pytest
-from _pytest.runner import runtestprotocol
 
 from . import build, diagnosis, intake, machine, marker, probes, result, workers
 from .failure import Broken, Failure
@@ -30,14 +28,6 @@ from .units import unfit
 ALWAYS = ("sockdiag", "blocked")
 # Whatever a check needs besides, a stage may ask for these.
 OPTIONAL = ("netns", "pidfd_getfd")
-
-# The parts in C that a run needs, with the flags they are compiled with.
-NATIVE = (
-    ("launch",),
-    ("leak", "-fsanitize=address"),
-    ("clock", "-shared", "-fPIC", "-fno-builtin"),
-    ("handler", "-shared", "-fPIC", "-fno-builtin"),
-)
 
 _STDERR_SHOWN = 4000
 _LOST = ("failed", "blocked")
@@ -135,13 +125,12 @@ class Runner(Collector):
         self._ready = False
         self._news = True
         self._texts: dict[int, str] = {}
-        self._native_missing = set(NATIVE)
+        self._launcher = False
         self._queue: list[workers.Task] = []
         self._folder = ""
         self._binaries = ""
         self._stage: Stage | None = None
         self._program: Program | None = None
-        self._raised: BaseException | None = None
 
     # -- in the child -----------------------------------------------------------
 
@@ -155,27 +144,19 @@ class Runner(Collector):
         """The check's own world: address, ports, paths, random values."""
         return self._stage
 
-    @pytest.hookimpl(hookwrapper=True)
-    def pytest_runtest_makereport(self, item, call):
-        """Keep what a check raised; pytest's own report is not used."""
-        if call.excinfo is not None and self._raised is None:
-            self._raised = call.excinfo.value
-        yield
-
     def _run_check(self, found: marker.Check, item, binary: str, lacks: dict[str, str]) -> dict:
         """Run one check in this forked process; return its part of the record."""
         began = time.monotonic()
-        self._raised = None
         try:
             private = "netns" not in lacks
             self._stage = Stage(found.name, self.seed, private, lacks, self._folder, self._binaries)
             self._program = Program(self._stage, found.program, binary, found.build)
             try:
-                runtestprotocol(item, log=False, nextitem=None)
+                raised = _call(item)
             finally:
                 is_hole = _is_hole(self._stage)
                 spoilt = self._stage.close()
-            answer = _outcome(self._raised or spoilt)
+            answer = _outcome(raised or spoilt)
             answer["steps"] = result.steps(self._stage.tape)
             answer["stderr"] = _stderr(self._stage)
             if answer["outcome"] == "failed" and is_hole:
@@ -210,7 +191,7 @@ class Runner(Collector):
         return True
 
     def _run_all(self) -> None:
-        self._queue.extend(self._native_tasks())
+        self._queue.append(self._launcher_task())
         self._queue.append(self._probe_task())
         for unit in self.units:
             self._queue.extend(self._build_tasks(unit))
@@ -234,14 +215,13 @@ class Runner(Collector):
         self._save()
         machine.scale()
 
-    def _native_tasks(self):
-        """Yield the compilation of the harness's own parts."""
-        for one in NATIVE:
-            yield workers.Task(
-                one[0],
-                functools.partial(_compile_native, *one),
-                lambda _, name=one: self._native_missing.discard(name),
-            )
+    def _launcher_task(self) -> workers.Task:
+        """Compile what starts every program; other parts in C are, when they are needed."""
+
+        def done(_answer):
+            self._launcher = True
+
+        return workers.Task("launch", lambda: str(build.native("launch")), done)
 
     def _probe_task(self) -> workers.Task:
         """Find out what this machine can check, before a student's program runs."""
@@ -251,7 +231,7 @@ class Runner(Collector):
             "probe",
             lambda: probes.lacking(names),
             self._probed,
-            lambda: not self._native_missing,
+            lambda: self._launcher,
         )
 
     def _probed(self, lacks) -> None:
@@ -404,10 +384,6 @@ def _spent(answer: dict) -> bool:
     return answer.pop("spent", True) or answer["outcome"] != "passed"
 
 
-def _compile_native(name: str, *flags: str) -> str:
-    return str(build.native(name, *flags))
-
-
 def _same(path: Path, pristine: dict[str, str]) -> bool:
     """Whether a source is the skeleton still, with holes to fill in.
 
@@ -423,6 +399,23 @@ def _same(path: Path, pristine: dict[str, str]) -> bool:
 
 def _was(outcome: str) -> str:
     return {"blocked": "was blocked"}.get(outcome, outcome)
+
+
+def _call(item: pytest.Item) -> BaseException | None:
+    """Run a test function with its fixtures; return what it raised.
+
+    By pytest's hooks and not by its protocol, whose reports cost a millisecond
+    and are not used here.
+    """
+    try:
+        try:
+            item.ihook.pytest_runtest_setup(item=item)
+            item.ihook.pytest_runtest_call(item=item)
+        finally:
+            item.ihook.pytest_runtest_teardown(item=item, nextitem=None)
+    except BaseException as raised:  # pytest.skip too is no verdict
+        return raised
+    return None
 
 
 def _outcome(raised: BaseException | None) -> dict:
