@@ -407,6 +407,8 @@ def _call(item: pytest.Item) -> BaseException | None:
     By pytest's hooks and not by its protocol, whose reports cost a millisecond
     and are not used here.
     """
+    # its fixtures are new ones, even if this process has run it for somebody else
+    item._initrequest()
     try:
         try:
             item.ihook.pytest_runtest_setup(item=item)
