@@ -293,8 +293,7 @@ class Breakpoints:
                 held.fail(error.errno)
                 return
             sock.setblocking(not kind & socket.SOCK_NONBLOCK)
-            held._done()
-            if self.listener.give(held._note, sock.fileno(), kind & socket.SOCK_CLOEXEC):
+            if held.give(sock.fileno(), kind & socket.SOCK_CLOEXEC):
                 self._shared[os.fstat(sock.fileno()).st_ino] = sock
 
         self.on({"socket"}, give)

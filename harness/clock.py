@@ -1,8 +1,9 @@
 """The program's clocks, advanced by what a check cut from its waits."""
 
-import mmap
 import struct
 import time
+
+from . import shared
 
 
 class Clock:
@@ -16,10 +17,7 @@ class Clock:
 
     def __init__(self, path: str):
         self.path = path
-        with open(path, "w+b") as file:
-            file.write(bytes(mmap.PAGESIZE))
-            file.flush()
-            self._map = mmap.mmap(file.fileno(), mmap.PAGESIZE)
+        self._map = shared.page(path)
 
     @property
     def offset(self) -> float:

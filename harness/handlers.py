@@ -1,10 +1,9 @@
 """What a program does in its signal handlers, as the preloaded shim saw it."""
 
-import mmap
 import struct
 from dataclasses import dataclass
 
-from . import build
+from . import build, shared
 
 
 @dataclass(frozen=True)
@@ -34,10 +33,7 @@ class Handlers:
 
     def __init__(self, path: str):
         self.path = path
-        with open(path, "w+b") as file:
-            file.write(bytes(mmap.PAGESIZE))
-            file.flush()
-            self._map = mmap.mmap(file.fileno(), mmap.PAGESIZE)
+        self._map = shared.page(path)
 
     def how(self) -> dict:
         """Return the arguments of ``Program.start`` that preload the shim."""
