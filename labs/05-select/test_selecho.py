@@ -7,7 +7,7 @@ import socket
 from harness import Failure, blocked, check, diagnosis, fail, require
 from harness.kernel import netns, proc, syscalls
 from harness.kernel.syscalls import ACCEPT, MULTIPLEX, READ, SLEEP, WRITE
-from harness.multiplex import why_busy
+from harness.multiplex import at_rest, why_busy
 from harness.peers import steal, writable
 
 MIB = 1 << 20
@@ -46,7 +46,7 @@ def why_unserved(program, failure):
 def why_unwatched(program):
     """Name the mistake of a program that sleeps in the wrong call or watches too little."""
     process = program.stage.processes[-1]
-    blocked = process.asleep_in(MULTIPLEX | READ | WRITE)
+    blocked = at_rest(process, MULTIPLEX | READ | WRITE)
     if blocked is not None and blocked.call in READ | WRITE:
         return (
             f"it waits in {blocked} for one client alone, and all others wait with it: only select "
