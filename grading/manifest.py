@@ -40,7 +40,7 @@ def digest(parts: dict[str, bytes]) -> str:
 def checks_digest(wanted: list[Lab]) -> str:
     """Return the digest of all that decides a verdict, but for the submission."""
     harness = ROOT / "harness"
-    patterns = ("*.py", "kernel/*.py", "native/*.c")
+    patterns = ("*.py", "kernel/*.py", "native/**/*.c")
     paths = [path for pattern in patterns for path in harness.glob(pattern)]
     for lab in wanted:
         paths += [*lab.folder.glob("test_*.py"), *lab.folder.glob("*.h")]

@@ -375,11 +375,13 @@ def native(name: str, *flags: str) -> Path:
     """Compile one of the harness's own C parts; return the binary.
 
     Args:
-        name: the file's name in ``native/``, without ``.c``.
+        name: the file's name in ``native/``, without ``.c``; what it includes
+            is in the folder of the same name.
         flags: further flags, such as ``-shared``.
     """
     source = NATIVE / f"{name}.c"
-    key = _digest(compiler_version(), source.read_bytes(), *flags)
+    parts = [source, *sorted((NATIVE / name).glob("*.c"))]
+    key = _digest(compiler_version(), *(one.read_bytes() for one in parts), *flags)
     binary = folder() / f"{name}-{key}"
     if binary.exists():
         return binary
@@ -392,7 +394,8 @@ def native(name: str, *flags: str) -> Path:
 def _compile_native(source: Path, flags: tuple[str, ...], binary: Path) -> None:
     temporary = f"{binary}.{os.getpid()}"
     # a program that is started often shall not look for libraries; none has a sanitizer's
-    for extra in [[]] if flags else [["-static"], []]:
+    dynamic = any(flag.startswith(("-shared", "-fsanitize")) for flag in flags)
+    for extra in [[]] if dynamic else [["-static"], []]:
         command = [*compiler(), "-O1", *extra, *flags, "-o", temporary, str(source)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode == 0:

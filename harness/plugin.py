@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from . import build, diagnosis, intake, machine, marker, probes, result, workers
+from . import build, diagnosis, intake, machine, marker, probes, result, warden, workers
 from .failure import Broken, Failure
 from .kernel import prctl, proc
 from .labs import ROOT, Lab
@@ -28,6 +28,10 @@ from .units import unfit
 ALWAYS = ("sockdiag", "blocked")
 # Whatever a check needs besides, a stage may ask for these.
 OPTIONAL = ("netns", "pidfd_getfd")
+
+# The parts in C that start a program, and those that start a confined one.
+STARTING = (("launch",),)
+CONFINING = (("confine",), warden.NATIVE)
 
 _STDERR_SHOWN = 4000
 _LOST = ("failed", "blocked")
@@ -110,10 +114,14 @@ class Runner(Collector):
         target: where the result document goes; None writes none.
         listener: is told (``program_done``) when a program is decided.
         repeat: the command that repeats one check, with {number} and {check}.
+        level: how programs are confined; see ``confine``.
     """
 
-    def __init__(self, units, seed, jobs, target: Path | None, listener, repeat=""):
+    def __init__(
+        self, units, seed, jobs, target: Path | None, listener, repeat="", level: str = "none"
+    ):
         super().__init__()
+        self.level = level
         self.units: list[Unit] = units
         self.seed = seed
         self.jobs = jobs
@@ -125,7 +133,7 @@ class Runner(Collector):
         self._ready = False
         self._news = True
         self._texts: dict[int, str] = {}
-        self._launcher = False
+        self._parts = {*STARTING, *(CONFINING if level != "none" else ())}
         self._queue: list[workers.Task] = []
         self._folder = ""
         self._binaries = ""
@@ -149,14 +157,15 @@ class Runner(Collector):
         began = time.monotonic()
         try:
             private = "netns" not in lacks
-            self._stage = Stage(found.name, self.seed, private, lacks, self._folder, self._binaries)
+            where = (self._folder, self._binaries)
+            self._stage = Stage(found.name, self.seed, private, lacks, *where, self.level)
             self._program = Program(self._stage, found.program, binary, found.build)
             try:
                 raised = _call(item)
             finally:
                 is_hole = _is_hole(self._stage)
                 spoilt = self._stage.close()
-            answer = _outcome(raised or spoilt)
+            answer = _outcome(self._stage.foul() or raised or spoilt)
             answer["steps"] = result.steps(self._stage.tape)
             answer["stderr"] = _stderr(self._stage)
             if answer["outcome"] == "failed" and is_hole:
@@ -181,8 +190,12 @@ class Runner(Collector):
         # one folder for all, so that nothing stays even if a check is killed
         with (
             scratch("sl-") as folder,
-            scratch("run-", build.folder()) as binaries,
+            scratch("run-", None if self.level != "none" else build.folder()) as binaries,
         ):
+            if self.level != "none":
+                # another user gets through, but finds no names there
+                os.chmod(folder, 0o711)
+                os.chmod(binaries, 0o711)
             self._folder, self._binaries = folder, binaries
             self._run_all()
         self.document["state"] = "complete"
@@ -191,7 +204,7 @@ class Runner(Collector):
         return True
 
     def _run_all(self) -> None:
-        self._queue.append(self._launcher_task())
+        self._queue.extend(self._native_tasks())
         self._queue.append(self._probe_task())
         for unit in self.units:
             self._queue.extend(self._build_tasks(unit))
@@ -201,7 +214,7 @@ class Runner(Collector):
 
     def _prepare(self) -> None:
         """Make the document, in which nothing is decided yet."""
-        self.document = result.new(self.seed, "", {})
+        self.document = result.new(self.seed, self.level, {})
         for unit in self.units:
             for found, _item in self._checks(unit):
                 unit.records[found.program, found.name] = result.new_check(
@@ -215,13 +228,14 @@ class Runner(Collector):
         self._save()
         machine.scale()
 
-    def _launcher_task(self) -> workers.Task:
-        """Compile what starts every program; other parts in C are, when they are needed."""
-
-        def done(_answer):
-            self._launcher = True
-
-        return workers.Task("launch", lambda: str(build.native("launch")), done)
+    def _native_tasks(self):
+        """Yield the compilation of what starts a program; other parts in C are, when needed."""
+        for one in list(self._parts):
+            yield workers.Task(
+                one[0],
+                lambda part=one: str(build.native(*part)),
+                lambda _, part=one: self._parts.discard(part),
+            )
 
     def _probe_task(self) -> workers.Task:
         """Find out what this machine can check, before a student's program runs."""
@@ -229,9 +243,9 @@ class Runner(Collector):
         names = [*dict.fromkeys([*ALWAYS, *OPTIONAL, *sorted(needed)])]
         return workers.Task(
             "probe",
-            lambda: probes.lacking(names),
+            lambda: probes.lacking(names, self.level),
             self._probed,
-            lambda: self._launcher,
+            lambda: not self._parts,
         )
 
     def _probed(self, lacks) -> None:
@@ -239,9 +253,7 @@ class Runner(Collector):
             raise Broken("the process that tries out this machine died")
         self._lacks = lacks
         self.document["machine"]["lacks"] = lacks
-        self.document["level"] = (
-            "shared network" if "netns" in self._lacks else "network namespace per check"
-        )
+        self.document["network"] = "shared" if "netns" in lacks else "a namespace for each check"
         self._ready = True
         for unit in self.units:
             for found, _item in self._checks(unit):

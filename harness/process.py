@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from . import blocked as blocking
 from . import breakpoints, diagnosis, waiting
 from .failure import Broken, Failure
-from .kernel import netns, pidfd, proc, syscalls
+from .kernel import limits, netns, pidfd, proc, syscalls
 
 # What a sanitizer is told to exit with; see ``program.environment``.
 SANITIZER_STATUS = 99
@@ -81,7 +81,12 @@ class Process:
     def __init__(self, stage, name, launcher, control, listener, stdin, stdout, stderr):
         self.stage = stage
         self.name = name
+        # The program, by its number for us; and as it knows itself, which is
+        # another one in a pid namespace of its own.
         self.pid = 0
+        self.inner_pid = 0
+        # The launcher, which is the parent of the program and of orphans.
+        self.launcher_pid = 0
         self.end_status: End | None = None
         self.gone = False
         self.lost = False
@@ -91,7 +96,6 @@ class Process:
         self.stdin = stdin
         self._launcher = launcher
         self._control = control
-        self._lines = b""
         self._stdout = stdout
         self._stderr = stderr
         self._before_freeze: dict[int, tuple[str, tuple[int, ...]]] = {}
@@ -99,7 +103,15 @@ class Process:
         self.orphans = 0
         self.count = 0
         self._handle = -1
+        self._launcher_handle = -1
         self._sent: set[int] = set()
+        # Who looks at the program where we may not; see ``kernel.observer``.
+        self.observer = None
+        # Megabytes, if it was ended because it took more.
+        self.most_memory = 0
+        # What was used in all, CPU seconds and bytes at a time; 0 until the end.
+        self.cpu = 0.0
+        self.peak = 0
 
     # -- what the waiting loop asks ------------------------------------------
 
@@ -133,25 +145,20 @@ class Process:
             poller.register(fd, select.POLLIN)
         return any(event & select.POLLIN for _fd, event in poller.poll(0))
 
-    @property
-    def launcher_pid(self) -> int:
-        """The launcher, which is the parent of the program and of orphans."""
-        return self._launcher.pid
-
     def tree(self) -> list[int]:
         """Return the processes of this run that exist, zombies included.
 
         Of a fork without end, only so many that it is known for one.
         """
         most = waiting.PROCESS_LIMIT
-        found = [] if self.gone else proc.descendants(self._launcher.pid, most)
+        found = [] if self.gone else proc.descendants(self.launcher_pid, most)
         self.count = len(found)
         return found
 
     def cpu_seconds(self) -> tuple[float, float]:
         """Return the CPU time used by who lives, and by who was reaped."""
         tree = self.tree()
-        reaped = [] if self.gone else [self._launcher.pid, *tree]
+        reaped = [] if self.gone else [self.launcher_pid, *tree]
         return sum(map(proc.cpu_seconds, tree)), sum(map(proc.reaped_seconds, reaped))
 
     def held_call(self, tid: int) -> blocking.Blocked | None:
@@ -195,6 +202,21 @@ class Process:
                 self.end()
                 got = f"more than {OUTPUT_LIMIT >> 20} MB on {name}"
                 raise Failure(due, got, f"it prints on {name} for ever")
+
+    def foul(self) -> Failure | None:
+        """Return the failure of a program that nothing can be said about any more.
+
+        It has ended who watches over it, or was ended because of its memory.
+        """
+        if self.most_memory:
+            got = f"{self.name} used more than {self.most_memory} MB"
+            why = "memory is taken again and again: look for a loop or a number without a limit"
+            return Failure(f"at most {self.most_memory} MB of memory", got, why)
+        if self.observer is not None and (self.lost or self.observer.silent):
+            got = f"{self.name} killed its observer"
+            why = "the process that watches over the program was ended or stopped meanwhile"
+            return Failure("a program that leaves others alone", got, why)
+        return None
 
     def how_it_ended(self) -> str:
         """Return in words how the program ended; empty while it lives."""
@@ -364,7 +386,7 @@ class Process:
         return [
             pid
             for pid in self.tree()
-            if (found := proc.stat(pid)) and found.is_zombie and found.ppid != self._launcher.pid
+            if (found := proc.stat(pid)) and found.is_zombie and found.ppid != self.launcher_pid
         ]
 
     def others(self) -> list[int]:
@@ -430,7 +452,7 @@ class Process:
     def limit_descriptors(self, count: int) -> None:
         """Set how many descriptors the program may have, from outside."""
         with contextlib.suppress(ProcessLookupError):
-            resource.prlimit(self.pid, resource.RLIMIT_NOFILE, (count, proc_hard_limit(self.pid)))
+            limits.prlimit(self.pid, resource.RLIMIT_NOFILE, (count, proc_hard_limit(self.pid)))
 
     def write(self, data: bytes) -> None:
         """Write to the program's stdin."""
@@ -466,8 +488,8 @@ class Process:
         if self._control.fileno() == -1:
             return
         with contextlib.suppress(OSError):
-            self._control.send(b"x")
-        self._launcher.send_signal(signal.SIGCONT)  # who stopped it can't gain by that
+            self._control.order_end()
+        self._signal_launcher(signal.SIGCONT)  # who stopped it can't gain by that
         deadline = time.monotonic() + _END_LIMIT
         while not self.gone and time.monotonic() < deadline:
             poller = select.poll()
@@ -476,18 +498,23 @@ class Process:
             self._read_control()
         self.breakpoints.close()  # not before: whoever is held would go on, and complain
         if self.lost or not self.gone:
-            self._launcher.kill()
+            self._signal_launcher(signal.SIGKILL)
+            if self._launcher_handle == -1:
+                self._launcher.kill()
         self._launcher.wait()
         left = self._end_strays() if self.lost or not self.gone else []
         self.gone = True
         self.breakpoints.close()  # not before: calls held would fail with ENOSYS
         self._control.close()
-        if self._handle != -1:
-            os.close(self._handle)
-            self._handle = -1
+        for handle in (self._handle, self._launcher_handle):
+            if handle != -1:
+                os.close(handle)
+        self._handle = self._launcher_handle = -1
         if self.stdin is not None:
             os.close(self.stdin)
             self.stdin = None
+        if self.observer is not None:
+            self.observer.close()
         for output in (self._stdout, self._stderr):
             if output is not None:
                 output.close()
@@ -496,7 +523,7 @@ class Process:
 
     def _end_strays(self) -> list[int]:
         """End what a launcher that was killed has left to us; return the rest."""
-        launchers = {one.launcher_pid for one in self.stage.processes}
+        launchers = {one._launcher.pid for one in self.stage.processes}
         deadline = time.monotonic() + _END_LIMIT
         while True:
             strays = [pid for pid in proc.children(os.getpid()) if pid not in launchers]
@@ -513,30 +540,40 @@ class Process:
     def _read_control(self) -> bool:
         if self.gone:
             return False
-        try:
-            data = self._control.recv(4096, socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return False
-        if not data:
-            self.gone = self.lost = True
-            return False
-        self._lines += data
-        while b"\n" in self._lines:
-            line, self._lines = self._lines.split(b"\n", 1)
-            word, _, number = line.decode("ascii").partition(" ")
-            if word == "pid":
-                self.pid = int(number)
+        lines = self._control.receive()
+        for word, number, sender in lines:
+            if word == "child":
+                self.pid, self.inner_pid = sender, number
+            elif word == "pid":
+                self.launcher_pid = sender
             elif word in ("exit", "signal"):
-                self.end_status = End(word, int(number))
+                self.end_status = End(word, number)
             elif word == "orphans":
-                self.orphans = int(number)
+                self.orphans = number
+            elif word == "memory":
+                self.most_memory = number
+            elif word == "cpu":
+                self.cpu = number / 1000
+            elif word == "peak":
+                self.peak = number << 10
             elif word == "gone":
                 self.gone = True
-        return True
+        if self._control.ended and not self.gone:
+            self.gone = self.lost = True
+        return bool(lines)
+
+    def _signal_launcher(self, number: int) -> None:
+        """Send a signal to the launcher itself, not to what it may run in.
+
+        bubblewrap's own process must not be killed: its child would live on.
+        """
+        if self._launcher_handle != -1:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._launcher_handle, number)
 
     def await_pid(self) -> None:
         """Wait until the launcher says which process the program is."""
-        while self.pid == 0:
+        while self.launcher_pid == 0:
             poller = select.poll()
             for fd in [self._control.fileno(), *self.breakpoints.fds()]:
                 poller.register(fd, select.POLLIN)
@@ -545,9 +582,12 @@ class Process:
             self.breakpoints.let_exec_go()
             self._read_control()
             if self.gone:
-                raise Broken(f"the launcher ended: {self.stderr.decode('utf-8', 'replace')}")
+                said = self.stderr + self.stage.complaints()
+                raise Broken(f"the launcher ended: {said.decode('utf-8', 'replace')}")
         with contextlib.suppress(OSError):  # it may have ended already
             self._handle = os.pidfd_open(self.pid)
+        with contextlib.suppress(OSError):
+            self._launcher_handle = os.pidfd_open(self.launcher_pid)
 
 
 def unobservable(error: proc.Hidden) -> Failure:
@@ -558,4 +598,4 @@ def unobservable(error: proc.Hidden) -> Failure:
 
 def proc_hard_limit(pid: int) -> int:
     """Return the hard limit of open files of a process."""
-    return resource.prlimit(pid, resource.RLIMIT_NOFILE)[1]
+    return limits.prlimit(pid, resource.RLIMIT_NOFILE)[1]

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from .. import ahead, build, labs, report, result
-from . import reset, say, variable
+from . import asked_level, reset, say, variable
 
 FULL, MISSING, BAD_INPUT, ERROR = 0, 1, 2, 3
 
@@ -50,25 +50,29 @@ def run(numbers: list[str], listener) -> tuple[int, dict]:
         raise labs.Unknown(
             f"There is no C compiler {build.compiler()[0]!r}: install gcc, or set CC."
         )
+    level = asked_level()
     seed, jobs, only = _seed(), _jobs(), variable("CHECK")
-    target = _target(seed)
+    target = _target(seed, level)
     # of a single check, it is not known here which program it is
     with ahead.compiling([] if only else found, jobs):
-        return _run(found, seed, jobs, only, target, listener)
+        return _run(found, (seed, jobs, only, level), target, listener)
 
 
-def _run(found: list[labs.Lab], seed: str, jobs: int, only: str, target: Path, listener):
+def _run(found: list[labs.Lab], asked: tuple[str, int, str, str], target: Path, listener):
     """Import pytest, which takes as long as compiling does, and run the checks."""
     import pytest
 
     from .. import plugin
 
+    seed, jobs, only, level = asked
     source = variable("SRC", "labs")
     units = [plugin.Unit(lab, lab.name, *_chosen(lab, only), _pristine(lab)) for lab in found]
     repeat = "make check-{number} CHECK={check} SEED=" + seed
     if source != "labs" and not variable("RESULT"):
         repeat += f" SRC={source}"
-    runner = plugin.Runner(units, seed, jobs, target, listener, repeat)
+    if level != "none":
+        repeat += f" LEVEL='{level}'" if " " in level else f" LEVEL={level}"
+    runner = plugin.Runner(units, seed, jobs, target, listener, repeat, level)
     code = plugin.run_pytest(runner, [lab.folder for lab in found])
     if code == pytest.ExitCode.INTERRUPTED and not runner.errors:
         raise KeyboardInterrupt
@@ -134,11 +138,11 @@ def _chosen(lab: labs.Lab, only: str) -> tuple[set[str] | None, str | None]:
     return {name, f"test_{name}"} if name else None, program or None
 
 
-def _target(seed: str) -> Path:
+def _target(seed: str, level: str) -> Path:
     """Return where the result document goes; it is written once to be sure."""
     target = Path(variable("RESULT") or result.last("run")).resolve()
     try:
-        result.write(result.new(seed, "", {}), target)
+        result.write(result.new(seed, level, {}), target)
     except OSError as problem:
         reason = problem.strerror
         raise labs.Unknown(f"The result can't be written to {target}: {reason}.") from None
@@ -185,6 +189,8 @@ def main(argv: list[str]) -> int:
     if len(document["labs"]) > 1:
         points = sum(lab["points"] for lab in document["labs"])
         say(f"total {points}/{sum(lab['max'] for lab in document['labs'])}")
+    if document["level"] != "none":
+        say(f"level {document['level']}")
     if not any(row["begun"] for lab in document["labs"] for row in lab["programs"]):
         say(f"Begin with labs/{document['labs'][0]['name']}/README.md")
     elif status != FULL:
