@@ -15,12 +15,13 @@ import fcntl
 import functools
 import os
 import shutil
+import stat
 import subprocess
 import tempfile
 from pathlib import Path
 
 from . import build
-from .kernel import netns
+from .kernel import mounts, netns
 
 LEVELS = ("namespaces", "other uid", "same uid", "none")
 # The variable that asks for a level.
@@ -30,8 +31,11 @@ VARIABLE = "LEVEL"
 # its own begin at 61184 (systemd.exec(5), DynamicUser=).
 FIRST_UID = 61000
 LAST_UID = 61183
-# Bytes of what a program may write to /tmp and /dev/shm.
+# Bytes of what a program may write to /tmp and to /dev/shm, and to its own
+# folder, and how many files it may make there.
 _TMP = 16 << 20
+_SIZE = 64 << 20
+_FILES = 4096
 # In the root folder, these are links into /usr today, and were folders once.
 _ROOT = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 # What the loader and the C library read; nobody's secrets are among them.
@@ -88,7 +92,7 @@ def command(
             a few devices.
         writable: absolute paths that it may change; all that it leaves behind
             at level namespaces.  A pair (SOURCE, PATH) is SOURCE for us.
-        uid: become this user; see ``take_uid``.  Needs root.
+        uid: become this user; by default ``user()``, where the level has one.
         limits: (name, value) of resource limits, as native/confine.c knows them.
         etc: a folder to be found as /etc; where mounts of its own are not to be
             had, the caller has covered /etc with it.  By default some harmless
@@ -105,6 +109,8 @@ def command(
     if level == "none":
         return list(argv)
     inner = inner or native()
+    if uid is None and has_user(level):
+        uid = user()
     readable = [*readable, argv[0]]
     sources = dict(one if isinstance(one, tuple) else (one, one) for one in writable)
     words = [inner]
@@ -153,7 +159,8 @@ def _namespaces(
         # a user namespace would only widen what the program can try
         words += ["--cap-drop", "ALL"]
         if uid is not None:
-            words += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+            for name in ("SETUID", "SETGID", "SETPCAP"):
+                words += ["--cap-add", f"CAP_{name}"]
     for path in _ROOT:
         if os.path.islink(path):
             words += ["--symlink", os.readlink(path), path]
@@ -180,8 +187,14 @@ def _namespaces(
 
 
 def _place(path: str) -> str:
-    """Return a path without links on the way: a link in the way of a mount leads nowhere yet."""
-    return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+    """Return where a path lies when the links in the root folder are followed.
+
+    There are no other links in there, and a mount can't go through one.
+    """
+    first, _slash, rest = path[1:].partition("/")
+    if f"/{first}" in _ROOT and os.path.islink(f"/{first}"):
+        return os.path.join("/", os.readlink(f"/{first}"), rest)
+    return path
 
 
 @functools.cache
@@ -245,6 +258,24 @@ def reachable(path, folder: str) -> str:
     return where
 
 
+def small_folder(where: str, parent: str | None) -> str:
+    """Make a folder one of limited size in which we follow no link.
+
+    We are in a mount namespace of our own.
+
+    Args:
+        where: the folder.
+        parent: where to make another one, in which a program may follow its links.
+
+    Returns:
+        That one.  Both are the same, and to be uncovered in the end.
+    """
+    inside = tempfile.mkdtemp(prefix="in-", dir=parent)
+    mounts.small(inside, _SIZE, _FILES)
+    mounts.follow_no_link(where, inside)
+    return inside
+
+
 _mine: dict[int, Uid] = {}
 
 
@@ -299,16 +330,29 @@ def probe(level: str) -> str:
 def _try(level: str) -> str:
     if level == "namespaces" and bubblewrap() is None:
         return "bubblewrap is not installed: sudo apt-get install bubblewrap"
-    # checks run in a network namespace, where the machine allows that
-    with contextlib.suppress(OSError):
-        netns.enter()
+    if Path(__file__).resolve().is_relative_to("/usr"):
+        return "this copy of socklab lies below /usr, where programs may read: put it elsewhere"
+    try:
+        netns.enter()  # where checks run, and where programs are started
+    except OSError as error:
+        if level == "namespaces":
+            return str(error)
     uid = user() if has_user(level) else None
-    # cut short, lest it be read where it must not be
-    with tempfile.TemporaryDirectory(prefix="sl-") as parent:
+    with contextlib.ExitStack() as stack:
+        parent = stack.enter_context(tempfile.TemporaryDirectory(prefix="sl-"))
         os.chmod(parent, 0o711)
+        for one in Path(parent).resolve().parents if level == "other uid" else ():
+            if not one.stat().st_mode & stat.S_IXOTH:
+                return f"{one} is closed to other users: open it, or let TMPDIR name another folder"
         mine, other = Path(parent) / "mine", Path(parent) / "other"
         mine.mkdir(mode=0o700)
         other.write_text("secret", encoding="ascii")
+        inside = str(mine)
+        if level == "namespaces":
+            mounts.enter()
+            inside = small_folder(str(mine), parent)
+            stack.callback(mounts.uncover, inside)
+            stack.callback(mounts.uncover, str(mine))
         inner = reachable(native(), parent)
         if uid is not None:
             os.chown(mine, uid, uid)
@@ -316,7 +360,7 @@ def _try(level: str) -> str:
             command(
                 level,
                 ["/bin/sh", "-c", _TRY, "sh", str(mine), str(other)],
-                writable=[str(mine)],
+                writable=[(inside, str(mine))],
                 uid=uid,
                 limits=[("core", 0)],
                 inner=inner,
