@@ -168,6 +168,8 @@ class Runner(Collector):
             answer = _outcome(self._stage.foul() or raised or spoilt)
             answer["steps"] = result.steps(self._stage.tape)
             answer["stderr"] = _stderr(self._stage)
+            if used := self._stage.used():
+                answer["used"] = used
             if answer["outcome"] == "failed" and is_hole:
                 answer["why"] = diagnosis.HOLE
             answer["spent"] = self._stage.spent

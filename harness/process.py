@@ -212,7 +212,8 @@ class Process:
             got = f"{self.name} used more than {self.most_memory} MB"
             why = "memory is taken again and again: look for a loop or a number without a limit"
             return Failure(f"at most {self.most_memory} MB of memory", got, why)
-        if self.observer is not None and (self.lost or self.observer.silent):
+        # before it is the program, it could not
+        if self.observer is not None and self.pid and (self.lost or self.observer.silent):
             got = f"{self.name} killed its observer"
             why = "the process that watches over the program was ended or stopped meanwhile"
             return Failure("a program that leaves others alone", got, why)

@@ -253,6 +253,13 @@ class Stage:
         found = (process.foul() for process in self.processes)
         return next((one for one in found if one is not None), None)
 
+    def used(self) -> dict[str, float] | None:
+        """Return what the programs used, once all have ended; None where nobody counts."""
+        if self.level == "none" or not self.processes:
+            return None
+        cpu = round(sum(process.cpu for process in self.processes), 3)
+        return {"cpu": cpu, "memory": max(process.peak for process in self.processes)}
+
     def close(self) -> Failure | None:
         """End every process, close every descriptor, remove every file.
 

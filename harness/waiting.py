@@ -227,7 +227,7 @@ def _check_limits(processes, meter, due, rounds, look) -> None:
             why = "fork without end: each ends when it has started the next"
             raise Failure(due, got, why)
         if process.lost:
-            raise Broken(f"somebody killed the launcher of {process.name}")
+            raise process.foul() or Broken(f"somebody killed the launcher of {process.name}")
     if rounds % 8:
         return
     alive, ever = meter.used()

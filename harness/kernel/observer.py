@@ -7,6 +7,7 @@ The readers of this package ask here when the kernel has said EPERM or EACCES.
 """
 
 import array
+import contextlib
 import os
 import re
 import socket
@@ -45,7 +46,8 @@ class Observer:
 
     def started(self, launcher: int) -> None:
         """Take note of the launcher's process id; it may have another one itself."""
-        self._nested = len(_numbers(f"/proc/{launcher}")) > 1
+        with contextlib.suppress(ProcessLookupError):
+            self._nested = len(_numbers(f"/proc/{launcher}")) > 1
 
     def close(self) -> None:
         """Ask no more."""

@@ -2,12 +2,12 @@
  *
  * usage: refuse WHAT[,WHAT]... CMD [ARG]...
  *
- * WHAT is unshare, clone (its namespace flags only), ptrace, pidfd_getfd, or
- * ipv6 (sockets of that family; EAFNOSUPPORT, as without the module).  Each is
- * answered with EPERM, as a container's filter would; clone3, whose flags a
- * filter can't see, with ENOSYS, so that the C library uses clone.  Or it is a
- * capability, such as cap_sys_ptrace, that the command and all that it starts
- * shall lack.
+ * WHAT is unshare, clone (its namespace flags only), ptrace, pidfd_getfd,
+ * landlock (ENOSYS, as on an older kernel), or ipv6 (sockets of that family;
+ * EAFNOSUPPORT, as without the module).  Each is answered with EPERM, as a
+ * container's filter would; clone3, whose flags a filter can't see, with ENOSYS,
+ * so that the C library uses clone.  Or it is a capability, such as
+ * cap_sys_ptrace, that the command and all that it starts shall lack.
  */
 #define _GNU_SOURCE
 #include <sys/prctl.h>
@@ -158,6 +158,8 @@ refuse_word(const char *word)
 		refuse(SYS_ptrace, EPERM);
 	} else if (strcmp(word, "pidfd_getfd") == 0) {
 		refuse(SYS_pidfd_getfd, EPERM);
+	} else if (strcmp(word, "landlock") == 0) {
+		refuse(444, ENOSYS); /* landlock_create_ruleset */
 	} else if (strcmp(word, "clone") == 0) {
 		refuse(SYS_clone3, ENOSYS);
 		add(LOAD(nr));

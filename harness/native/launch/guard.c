@@ -17,7 +17,7 @@
 	IS(SYS_fcntl, 0, 7), LOAD(args[1]), IS(command, 0, 4), LOAD(args[2]), \
 	    IS(value, 1, 0), IS(other, 0, 1),                                 \
 	    RETURN(SECCOMP_RET_ERRNO | EPERM), LOAD(nr)
-/* Stand for the launcher's number and group until they are known. */
+/* Stand for a process's number and its group until they are known. */
 #define US 0x7ffffffe
 #define OUR_GROUP 0x7fffffff
 /* A call told by a number whom it concerns: not us, and not our group. */

@@ -10,11 +10,20 @@
 #define LANDLOCK_VERSION 1U
 #define LANDLOCK_SIGNAL 2U
 
-/* What only we need: it may be open to us, and is closed to the program. */
+/*
+ * What only we need, it may be open to us, is closed to the program.  So are
+ * memory that nobody has mapped, for it would be counted as nobody's, and the
+ * limits of others: a check may run two programs, with a launcher each.
+ */
 static struct sock_filter closed[] = {
     LOAD(nr),
-    IS(SYS_process_vm_writev, 2, 0),
-    IS(SYS_pidfd_getfd, 1, 0),
+    IS(SYS_process_vm_writev, 7, 0),
+    IS(SYS_pidfd_getfd, 6, 0),
+    IS(SYS_memfd_create, 5, 0),
+    IS(SYS_prlimit64, 0, 3),
+    LOAD(args[0]),
+    IS(0, 1, 0),
+    IS(US, 0, 1),
     RETURN(SECCOMP_RET_ALLOW),
     RETURN(SECCOMP_RET_ERRNO | EPERM),
 };
@@ -53,6 +62,11 @@ enter_domain(void)
 static void
 keep_signals_in(void)
 {
+	size_t i;
+
+	for (i = 0; i < sizeof(closed) / sizeof(closed[0]); i++)
+		if (closed[i].k == US)
+			closed[i].k = (uint32_t)getpid();
 	install(closed, sizeof(closed) / sizeof(closed[0]));
 	if (!enter_domain())
 		install(blockable, sizeof(blockable) / sizeof(blockable[0]));
