@@ -19,8 +19,8 @@ UPPER_LOST = (
 )
 LOWER_LOST = "the lower half is lost"
 MAGNITUDE = (
-    "the highest bit was taken for a minus sign before a number of 31 bits (sign and magnitude); in "
-    "two's complement a number with that bit set is 2^32 less than without a sign"
+    "sign and magnitude: the highest bit was taken for a mere minus sign; in two's complement 32 "
+    "bits with that bit set are 2^32 less than they would be without a sign"
 )
 SIGN = (
     "sign-extended: a byte from 0x80 on became a negative number, and its sign filled the bits "
@@ -39,8 +39,8 @@ PADDING = (
 MANGLED = "the text is mangled: a string has no byte order, its bytes go as they are"
 
 CUT = (
-    "the text is right up to its first NUL byte: strcpy, strlen and %s stop there, but here a NUL is "
-    "a byte like any other; memcpy takes as many bytes as it is told"
+    "the text is right up to its first NUL byte: strcpy, strlen and %s stop there, but here a NUL "
+    "is a byte like any other; memcpy takes as many bytes as it is told"
 )
 
 # What fresh memory holds here: gcc's and clang's pattern, and a check's own.
