@@ -36,8 +36,8 @@ _SIGNALS = {
 }
 
 _SANITIZER = {
-    b": stack-overflow": "it crashed for want of stack (stack overflow): a function calls itself, or "
-    "two call each other, without end; or a local array is of many megabytes",
+    b": stack-overflow": "it crashed for want of stack (stack overflow): a function calls itself, "
+    "or two call each other, without end; or a local array is of many megabytes",
     b"stack-buffer-overflow": "it reads or writes past the end of a local array",
     b"heap-buffer-overflow": "it reads or writes past the end of memory from malloc",
     b"global-buffer-overflow": "it reads or writes past the end of a global array",
