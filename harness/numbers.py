@@ -153,6 +153,8 @@ def record(names: list[str], fields: list[tuple[int, int]], text: bytes, got: by
             told = order(wanted, found)
             if not told and at and got[at + 1 : at + 1 + size] == wanted:
                 told = "there is a byte too many before it"
+            if number == len(text) and found == (number + 1).to_bytes(size, "big"):
+                told = "one more than the text has bytes: a NUL behind it does not count"
             shown = f"{name}, byte {at} of the record, is {hexed(found)}, not {hexed(wanted)}"
             return f"{shown}: {told}" if told else shown
         at += size

@@ -182,6 +182,8 @@ def test_record():
     assert numbers.record(names, fields, b"abcd", right + b"abcd") == ""
     assert numbers.record(names, fields, b"abcd", right + b"dcba") == numbers.MANGLED
     assert numbers.record(names, fields, b"a\0cd", right + b"a\0xy") == numbers.CUT
+    counted = numbers.record([*names, "len"], [*fields, (4, 2)], b"abcd", right + b"\0\5abcd")
+    assert "a NUL behind it" in counted
     assert "text after them" in numbers.record(names, fields, b"a\0cd", right + b"x\0cd")
     for count in ("01020304", "04030201"):
         for number in ("1234", "3412"):
