@@ -42,8 +42,8 @@ def part_differs(expected, got, parts, whole):
     """
     if len(got) != len(expected):
         return (
-            f"{len(got)} bytes instead of {len(expected)}: IPv4 has a struct sockaddr_in of 16 bytes, "
-            "IPv6 a struct sockaddr_in6 of 28; return the size of the one that was filled in"
+            f"{len(got)} bytes instead of {len(expected)}: IPv4 has a struct sockaddr_in of 16 "
+            "bytes, IPv6 a struct sockaddr_in6 of 28; return the size of the one that was filled in"
         )
     at = 0
     for name, size in parts:
