@@ -10,7 +10,6 @@ from harness.process import End
 
 LINE = re.compile(rb"host ((?:[0-9a-f]{2} ?)+) net ((?:[0-9a-f]{2} ?)+)\n")
 
-
 BASES = {10: "decimal", 16: "hexadecimal", 8: "octal"}
 HALF = {
     16: "a signed type of 16 bits ends at half of that: take an unsigned one",
@@ -39,7 +38,9 @@ def misread(text, value, found):
     """Say in which base a number was read, if that is what is wrong with it."""
     right = base_of(text)
     for base, name in BASES.items():
-        if base != right and found == read_in(text, base)[0] != value:
+        number = read_in(text, base)[0]
+        # 0 has many reasons; but it is what any other base makes of 0x
+        if base != right and found == number != value and (number or right == 16):
             return (
                 f"{text} was read as {name}, but it is {BASES[right]}: with base 0 strtoull looks "
                 "at how a number begins, with any other base (and so atoi) it does not"
