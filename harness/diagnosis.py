@@ -18,7 +18,7 @@ _SIGNALS = {
     signal.SIGPIPE: "it wrote to a connection that the client had closed; ignore SIGPIPE, or "
     "send with MSG_NOSIGNAL, and treat EPIPE as the end of that client",
     signal.SIGSEGV: "it used memory that is not its own: look for a bad pointer, a length that "
-    "is -1, or a buffer that is too small",
+    "is -1, a buffer that is too small, or a function that calls itself without end",
     signal.SIGABRT: "it called abort, or the C library did: a failed assertion, or a buffer "
     "that overflowed",
     signal.SIGIO: "SIGIO came and no handler was there: its default action ends the program",
@@ -36,6 +36,8 @@ _SIGNALS = {
 }
 
 _SANITIZER = {
+    b": stack-overflow": "it crashed for want of stack (stack overflow): a function calls itself, "
+    "or two call each other, without end; or a local array is of many megabytes",
     b"stack-buffer-overflow": "it reads or writes past the end of a local array",
     b"heap-buffer-overflow": "it reads or writes past the end of memory from malloc",
     b"global-buffer-overflow": "it reads or writes past the end of a global array",

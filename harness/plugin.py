@@ -458,8 +458,13 @@ def _is_hole(stage: Stage) -> bool:
 
 
 def _stderr(stage: Stage) -> str:
+    """Return the end of what was written to stderr; of a sanitizer's long report, its beginning."""
     text = b"".join(process.stderr for process in stage.processes)
-    return text[-_STDERR_SHOWN:].decode("utf-8", "replace")
+    at = text.find(b"ERROR: AddressSanitizer: ")
+    begin = max(0, len(text) - _STDERR_SHOWN)
+    if 0 <= at < begin:
+        begin = text.rfind(b"\n", 0, at) + 1
+    return text[begin : begin + _STDERR_SHOWN].decode("utf-8", "replace")
 
 
 def with_predecessors(checks: list[marker.Check], program: str, name: str) -> set[str]:

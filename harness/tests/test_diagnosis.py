@@ -126,6 +126,7 @@ ASAN = (
     [
         (ASAN % b"stack-buffer-overflow", "past the end of a local array (in serve, incsrv.c:93)"),
         (ASAN % b"heap-use-after-free", "memory after free (in serve, incsrv.c:93)"),
+        (ASAN % b"stack-overflow", "calls itself, or two call each other, without end"),
         (ASAN % b"attempting double-free", "frees the same memory twice"),
         (b"==1==ERROR: LeakSanitizer: detected memory leaks\n", "is never freed"),
         (
