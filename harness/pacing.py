@@ -244,10 +244,7 @@ class Pace:
     def _would_not_sleep(self, held, fd: int) -> bool:
         if not self._is_ours(fd) or self._readable(fd):
             return True
-        flags = {"recvfrom": 3, "recvmsg": 2, "recvmmsg": 3}.get(held.call)
-        if flags is not None and held.args[flags] & socket.MSG_DONTWAIT:
-            return True
-        return bool(proc.flags(self.process.pid, fd) & os.O_NONBLOCK)
+        return not held.may_sleep_on({fd})
 
     def _readable(self, fd: int) -> bool:
         netns.settle()
@@ -297,6 +294,25 @@ class Pace:
             wait.seconds = max(0.0, wait.seconds - seconds)
         if self._alarm is not None and self._alarm <= self.now():
             self._ring()
+
+    def interrupt(self) -> float:
+        """Let a signal end the wait by EINTR when half of its time has passed.
+
+        What is left stands where the call leaves it, as ``Held.cut_in_two`` says.
+
+        Returns:
+            The seconds that passed.
+        """
+        wait = self.wait()
+        half = wait.seconds / 2
+        if wait.held.pause() is None:
+            self.elapse(half)
+            self._wait = None
+            wait.held.fail(errno.EINTR)
+        else:
+            self._wait = None
+            wait.held.cut_in_two(self.clock)
+        return half
 
     def expire(self, lost: bool = False) -> float:
         """Let the rest of the wait pass by, with nothing coming in it.
