@@ -84,7 +84,9 @@ def sanitizer(stderr: bytes) -> str:
     """Return a sanitizer's report on stderr in plain words, with its place."""
     for mark, words in _SANITIZER.items():
         if mark in stderr and (b"Sanitizer" in stderr or b"runtime" in mark):
-            return words + _place(stderr)
+            runs_on = re.search(rb"^ *#0 .*\bstrlen\b", stderr.replace(b"_", b" "), re.M)
+            more = ": strlen goes on to the next NUL, and where there is none, past the end"
+            return words + _place(stderr) + (more if runs_on else "")
     return ""
 
 
