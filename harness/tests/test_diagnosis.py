@@ -146,6 +146,7 @@ ASAN = (
         (b"Sanitizer SEGV\n#0 in .c: in \n# in x .c:1", "bad pointer"),
         (b": runtime error: ", "undefined behaviour"),
         (b"\xff\x00 Sanitizer double-free \xfe", "twice"),
+        (b"Sanitizer: stack-buffer-overflow\n    #0 0x1 in __interceptor_strlen", "strlen goes on"),
     ],
 )
 def test_sanitizer(stderr, words):
