@@ -179,7 +179,8 @@ class Runner(Collector):
             answer["steps"] = result.steps(self._stage.tape)
             answer["stderr"] = _stderr(self._stage)
             if answer["outcome"] == "failed" and is_hole:
-                answer["why"] = diagnosis.HOLE
+                if not answer["why"].startswith(diagnosis.HOLE):  # a check may know which
+                    answer["why"] = diagnosis.HOLE
             answer["spent"] = self._stage.spent
         except Exception:
             answer = {"outcome": "error", "why": traceback.format_exc()}
