@@ -71,6 +71,7 @@ _REASONS = {
     "Transport endpoint is not connected": "getpeername asks for the other end; our own name is "
     "what getsockname says",
     "Operation not supported": STREAMS,
+    "Operation not permitted": STREAMS,
     "Protocol not available": "IPV6_V6ONLY is an option of IPv6 sockets alone: look at ai_family "
     "of the entry first",
     "Bad file descriptor": "the descriptor is closed already, or what socket has returned was not "

@@ -49,6 +49,8 @@ def connected(process, peer, target):
     got, end = process.stdout, process.end_status
     process.stage.tape.add("look", "at stdout", diagnosis.show(got))
     why = process.why_it_ended() or reason(process.stderr)
+    if why == diagnosis.HOLE and b"dial: getsockname: " in process.stderr:
+        why += ": own_name"
     if got != due:
         why = why or _line(due.split(), got.split())
     shown = f"{diagnosis.show(got)}; it {end}"
@@ -116,12 +118,19 @@ def explain(process, failure, why):
         if text:
             failure.got += f", with {diagnosis.show(text, 200)} on {name}"
     known = reason(process.stderr)
+    if process.end_status and not process.stdout + process.stderr:
+        known = (
+            "it ends without a word: connect_first tries each entry of the list, and calls "
+            "say_failed for each that fails; is it still to be filled in?"
+        )
+    elif process.stderr == b"dial: Function not implemented\n":
+        failure.why = f"{diagnosis.HOLE}: look_up"
     if process.stdout.startswith(b"CONNECTED") and not process.stderr:
         known = f"it says CONNECTED, and nobody has connected: {STREAMS}"
     elif b"Too many open files" in process.stderr:
         known = OPEN
     elif b": EAI_" in process.stderr and not known:
-        known = "the look-up has failed: do the hints allow names, and any family?"
+        known = "the look-up has failed: do the hints allow names, any family, stream sockets?"
     failure.why = failure.why or known or why
 
 

@@ -52,7 +52,7 @@ def serves(process, expected, why="", complaint=b""):
     why = why or names
     said = diagnosis.show(process.stderr, 200)
     more = f"; on stderr {said}" if process.stderr else ""
-    known = known or _said(process, complaint)
+    known = _said(process, complaint) or known
     if process.end_status:
         got = f"it {process.how_it_ended()}{more}"
         if not process.stderr:
@@ -92,6 +92,10 @@ def serves(process, expected, why="", complaint=b""):
 
 def _said(process, complaint):
     """Explain what the program has complained of, beyond what is due."""
+    if process.stderr == b"passive: Function not implemented\n":
+        return f"{diagnosis.HOLE}: look_up"
+    if b": Function not implemented\n" in process.stderr:
+        return f"{diagnosis.HOLE}: listen_at"
     for line in process.stderr.splitlines(keepends=True):
         if line.startswith(b"passive: ::") and b"already in use" in line and line != complaint:
             return V6ONLY
