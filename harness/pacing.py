@@ -48,6 +48,9 @@ CALLS = READ | MULTIPLEX | SLEEP | WAIT_SIGNAL | _ARM | {"socket"}
 # milliseconds, and the kernel rounds SO_RCVTIMEO up to its own clock's ticks.
 SLACK = 0.012
 
+# Calls that leave in their fifth argument what is left of the time, select(2),
+# and how many parts of a second that counts in.
+_LEFT = {"select": 1e6, "pselect6": 1e9}
 _ABSTIME = 1  # TIMER_ABSTIME, TFD_TIMER_ABSTIME
 # Seconds after which a timerfd is set to expire.
 _NOW, _NEVER = 1e-9, 1e9
@@ -292,6 +295,10 @@ class Pace:
             self._set_timer(wait.timer, _NOW)
         if wait.seconds is not None and wait.kind != "pause":
             wait.seconds = max(0.0, wait.seconds - seconds)
+        if wait.kind == "call" and wait.held.call in _LEFT:
+            fraction = wait.seconds % 1 * _LEFT[wait.held.call]
+            rest = struct.pack("=qq", int(wait.seconds), int(fraction))
+            proc.poke(wait.held.tid, wait.held.args[4], rest)
         if self._alarm is not None and self._alarm <= self.now():
             self._ring()
 
