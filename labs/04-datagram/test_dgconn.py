@@ -553,7 +553,7 @@ def test_late_reply(program):
     except Failure as failure:
         failure.why = failure.why or why
         raise
-    program.stage.tape.add("disturb", f"{' and '.join(done)} failed", "EINTR")
+    program.stage.tape.add("disturb", f"{' and '.join(done) or 'nothing'} failed", "EINTR")
     server.expect_nothing(f"{why}, and send nothing again")
     server.reply(b"late")
     server.ends(None, why)

@@ -366,7 +366,7 @@ def test_send_fails(program):
         except Failure as failure:
             failure.why = failure.why or why
             raise
-    program.stage.tape.add("disturb", f"{' and '.join(done)} failed", "EINTR")
+    program.stage.tape.add("disturb", f"{' and '.join(done) or 'nothing'} failed", "EINTR")
 
 
 @check(

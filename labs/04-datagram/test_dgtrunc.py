@@ -381,9 +381,9 @@ def test_interrupted(program):
     for blocking in (True, False):
         box = Box(program)
         box.sock.setblocking(blocking)
-        process = box.start(32, watch=READ | MULTIPLEX)
-        calls = READ | MULTIPLEX
-        done = process.breakpoints.interrupt_each(calls, lambda held: held.may_sleep_on({0}))
+        waits = READ | MULTIPLEX
+        process = box.start(32, watch=waits)
+        done = process.breakpoints.interrupt_each(waits, lambda held: held.may_sleep_on({0}))
         try:
             box.expect(why)
         except Failure:
@@ -392,7 +392,8 @@ def test_interrupted(program):
             program.stage.tape.add("leave", "the non-blocking socket", "test_nonblocking is of it")
             return
         kind = "blocking" if blocking else "non-blocking"
-        program.stage.tape.add("disturb", f"{' and '.join(done)}, a {kind} socket", "EINTR")
+        calls = " and ".join(done) or "nothing"
+        program.stage.tape.add("disturb", f"{calls} failed, on a {kind} socket", "EINTR")
         box.send(message(program, 20))
         box.expect(why)
         box.quits(why)
