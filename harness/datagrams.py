@@ -84,7 +84,10 @@ class DatagramServer:
                 )
         if not self._bound() and not self.process.how_it_ended():
             return "it has no UDP socket with a name: bind() gives it one"
-        return ""
+        said = self.process.stderr.decode("utf-8", "replace").strip()
+        if "listen: " in said:
+            return f'the program says "{said[:100]}": a datagram socket is bound, and never listens'
+        return f'the program says "{said[:100]}"' if said and len(said) < 200 else ""
 
     def wait_waiting(self):
         """Wait until the program sleeps, waiting for the next datagram."""

@@ -171,7 +171,8 @@ class Runner(Collector):
             if used := self._stage.used():
                 answer["used"] = used
             if answer["outcome"] == "failed" and is_hole:
-                answer["why"] = diagnosis.HOLE
+                if not answer["why"].startswith(diagnosis.HOLE):  # a check may know which
+                    answer["why"] = diagnosis.HOLE
             answer["spent"] = self._stage.spent
         except Exception:
             answer = {"outcome": "error", "why": traceback.format_exc()}
