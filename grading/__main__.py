@@ -5,6 +5,7 @@ input.  Bad input is one sentence on stderr.
 """
 
 import contextlib
+import errno
 import importlib
 import os
 import pkgutil
@@ -37,6 +38,13 @@ def main(argv: list[str]) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 128 + signal.SIGPIPE
     except OSError as problem:
+        if problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            print(
+                f"{problem.filename or 'The disk'}: {problem.strerror}. Make room; "
+                "what was graded stays, and the same command does the rest.",
+                file=sys.stderr,
+            )
+            return 2
         print(f"{problem.filename or 'grading'}: {problem.strerror or problem}.", file=sys.stderr)
         return 2
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from harness import labs
 
-_OURS = {"SRC", "LABS", "RESULT", "CHECK", "SEED", "JOBS", "YES", "SOCKLAB_BUILD"}
+_OURS = {"SRC", "LABS", "RESULT", "CHECK", "STUDENT", "SEED", "JOBS", "YES", "SOCKLAB_BUILD"}
+_OURS |= {"LEVEL", "LACKS", "ALLOW_WEAK"}
 
 
 @dataclass
@@ -77,7 +78,8 @@ def accident(made: Class, number: int) -> tuple[int, str, bool]:
         text=True,
     )
     with work:
-        work.stdout.readline()
+        while not work.stdout.readline().startswith("1/"):
+            assert work.poll() is None
         children = Path(f"/proc/{work.pid}/task/{work.pid}/children").read_text(encoding="ascii")
         pidfds = [os.pidfd_open(int(pid)) for pid in children.split()]
         work.send_signal(number)

@@ -1,5 +1,7 @@
 """Bad input is one sentence on stderr and exit status 2, never a traceback."""
 
+import json
+
 import pytest
 
 from grading import manifest
@@ -77,8 +79,20 @@ def test_example_in_a_folder_that_is_in_use(handed_in, capsys):
 
 def test_broken_manifest(tmp_path, capsys):
     """A manifest that is none."""
-    (tmp_path / "manifest.jsonl").write_text("{")
-    assert "holds no planned run" in _sentence(capsys, "status", tmp_path)
+    for text in ("{", "[]", "", "7"):
+        (tmp_path / "manifest.jsonl").write_text(text)
+        assert "is damaged: delete that file" in _sentence(capsys, "status", tmp_path)
+
+
+def test_run_of_another_version(handed_in, tmp_path, capsys):
+    """A RUN that another version has made is left alone."""
+    run = tmp_path / "run"
+    run.mkdir()
+    for head in ({"format": "socklab/run/99", "seed": "1"}, {"id": "anna", "key": "k"}):
+        (run / "manifest.jsonl").write_text(json.dumps(head) + "\n")
+        for argv in (["grade", handed_in, run, "03"], ["work", run], ["collect", run]):
+            assert "was made by another version of socklab" in _sentence(capsys, *argv)
+    assert [path.name for path in run.iterdir()] == ["manifest.jsonl"]
 
 
 def test_only_bad_submissions(tmp_path, build):
@@ -87,4 +101,4 @@ def test_only_bad_submissions(tmp_path, build):
     done = verb(build, "grade", tmp_path / "class", tmp_path / "run", "03")
     assert done.returncode == 1
     assert "a b: an id has letters" in done.stderr
-    assert manifest.gradable(manifest.read(tmp_path / "run")) == []
+    assert list(manifest.gradable(manifest.read(tmp_path / "run"))) == []
