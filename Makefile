@@ -4,7 +4,7 @@ RUN_SH  := sh harness/run.sh
 LAB_DIRS := $(notdir $(wildcard labs/[0-9][0-9]-*))
 NUMBERS := $(foreach lab,$(LAB_DIRS),$(firstword $(subst -, ,$(lab))))
 
-export SRC LABS RESULT CHECK SEED JOBS YES CC
+export SRC LABS RESULT CHECK SEED JOBS YES CC LEVEL
 
 # Doors of one lab: check-03, hint-03 and so on.
 NUMBERED := check hint submit solution reset prove

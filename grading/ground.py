@@ -92,11 +92,11 @@ def settle(run: Path) -> Ground:
     known = read(run)
     if known is None:
         found, weaker = level()
-        _publish(run, Ground(found, weaker, probes.lacking()))
+        _publish(run, Ground(found, weaker, probes.lacking(None, found)))
         known = read(run)
     else:
         _level_again(run, known.level)
-    for name, lack in probes.lacking().items():
+    for name, lack in probes.lacking(None, known.level).items():
         if name not in known.lacks:
             raise labs.Unknown(
                 f"{lack} here, but not where {run} was begun: grade on that machine, mend this "

@@ -32,8 +32,6 @@ FIRST_UID = 61000
 LAST_UID = 61183
 # Bytes of what a program may write to /tmp and /dev/shm.
 _TMP = 16 << 20
-# What is not there is passed over.
-_LIBRARIES = ("/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libx32", "/usr/local/lib")
 # In the root folder, these are links into /usr today, and were folders once.
 _ROOT = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 # What the loader and the C library read; nobody's secrets are among them.
@@ -78,6 +76,7 @@ def command(
     limits=(),
     etc: str | None = None,
     stdio: tuple[int, int, int] | None = None,
+    env: dict[str, str] | None = None,
     inner: str | None = None,
 ) -> list[str]:
     """Return the command that runs another one at a level.
@@ -85,8 +84,8 @@ def command(
     Args:
         level: one of LEVELS.
         argv: the command; its first word is an absolute path, which is readable.
-        readable: absolute paths that it may read and execute, besides the
-            system's libraries and a few devices.
+        readable: absolute paths that it may read and execute, besides /usr and
+            a few devices.
         writable: absolute paths that it may change; at level namespaces they
             stay where they are, and are all that it leaves behind.
         uid: become this user; see ``take_uid``.  Needs root.
@@ -97,6 +96,7 @@ def command(
         stdio: descriptors to be its 0, 1 and 2; by default those of the caller.
             bubblewrap keeps its own 0, 1 and 2 open until the end: whoever waits
             for the end of a pipe passes it on here instead.
+        env: variables that bubblewrap itself shall not get, such as LD_PRELOAD.
         inner: the binary of confine.c, if it is not ``native()``.
 
     The caller's descriptors are passed on, its environment too, and its working
@@ -111,13 +111,17 @@ def command(
         words += ["-u", str(uid)]
     if stdio is not None:
         words += ["-f", ",".join(map(str, stdio))]
+    for name, value in (env or {}).items():
+        words += ["-e", f"{name}={value}"]
+    if level == "namespaces":
+        words += ["-e", "PWD"]  # bubblewrap sets it
     for name, value in limits:
         words += ["-l", f"{name}={value}"]
     if etc is not None:
         etc_paths = ["/etc"]
     else:
         etc_paths = [f"/etc/{name}" for name in _ETC]
-    for path in dict.fromkeys([*_LIBRARIES, *_ROOT[2:], *etc_paths, "/proc", *readable]):
+    for path in dict.fromkeys(["/usr", *_ROOT, *etc_paths, "/proc", *readable]):
         words += ["-r", path]
     for path in [*(f"/dev/{name}" for name in _DEVICES), *writable]:
         words += ["-w", path]
@@ -126,8 +130,7 @@ def command(
             words += ["-w", path]
     words += ["--", *argv]
     if level == "namespaces":
-        bind = [*_LIBRARIES, *readable, inner]
-        words = [*_namespaces(bind, writable, uid, etc), "--", *words]
+        words = [*_namespaces(["/usr", *readable, inner], writable, uid, etc), "--", *words]
     return words
 
 
@@ -151,7 +154,7 @@ def _namespaces(readable, writable, uid: int | None, etc: str | None) -> list[st
     for path in _ROOT:
         if os.path.islink(path):
             words += ["--symlink", os.readlink(path), path]
-        elif path not in ("/bin", "/sbin"):
+        else:
             words += ["--ro-bind-try", path, path]
     words += ["--proc", "/proc", "--dev", "/dev"]
     for path in ("/tmp", "/dev/shm"):
@@ -223,6 +226,42 @@ class Uid:
         os.close(self._fd)
 
 
+def reachable(path, folder: str) -> str:
+    """Return the path of a copy, in a folder that others can reach, made at the first time.
+
+    What the harness has built itself may lie where another user can't go.
+    """
+    where = os.path.join(folder, os.path.basename(path))
+    if not os.path.exists(where):
+        fd, temporary = tempfile.mkstemp(dir=folder)
+        os.close(fd)
+        shutil.copyfile(path, temporary)
+        os.chmod(temporary, 0o755)
+        os.rename(temporary, where)
+    return where
+
+
+_mine: dict[int, Uid] = {}
+
+
+def has_user(level: str) -> bool:
+    """Whether a program is another user at a level."""
+    return level == "other uid" or (level == "namespaces" and os.geteuid() == 0)
+
+
+def user() -> int:
+    """Return the user for programs of this process, which nobody else has while it lives.
+
+    Raises:
+        Unavailable: there is none.
+    """
+    pid = os.getpid()
+    if pid not in _mine:
+        _mine.clear()  # who has forked us keeps those
+        _mine[pid] = Uid()
+    return _mine[pid].number
+
+
 # Writes into the folder that is given, and must not reach the one beside it.
 # The first word it says is its pid.
 _TRY = 'echo $$; echo here >"$1/made" || exit 3; cat "$2"; cat /etc/shadow; exit 0'
@@ -259,23 +298,20 @@ def _try(level: str) -> str:
     # checks run in a network namespace, where the machine allows that
     with contextlib.suppress(OSError):
         netns.enter()
-    user = Uid() if level == "other uid" or (level == "namespaces" and not os.geteuid()) else None
-    uid = user.number if user else None
+    uid = user() if has_user(level) else None
     # cut short, lest it be read where it must not be
     with tempfile.TemporaryDirectory(prefix="sl-") as parent:
         os.chmod(parent, 0o711)
         mine, other = Path(parent) / "mine", Path(parent) / "other"
         mine.mkdir(mode=0o700)
         other.write_text("secret", encoding="ascii")
-        inner = shutil.copy(native(), parent)
-        os.chmod(inner, 0o755)
+        inner = reachable(native(), parent)
         if uid is not None:
             os.chown(mine, uid, uid)
         done = subprocess.run(
             command(
                 level,
                 ["/bin/sh", "-c", _TRY, "sh", str(mine), str(other)],
-                readable=["/usr/bin"] if os.path.islink("/bin") else ["/usr/bin", "/bin"],
                 writable=[str(mine)],
                 uid=uid,
                 limits=[("core", 0)],

@@ -15,10 +15,12 @@ import platform
 import shutil
 import socket
 import struct
+import tempfile
 
 from . import build
 from .breakpoints import Held
 from .kernel import mounts, proc, syscalls
+from .stage import remove
 
 # Where the C library, or a plug-in of it, would ask somebody else.
 HIDDEN = ("/run/nscd", "/run/systemd/resolve")
@@ -60,8 +62,10 @@ class Etc:
     def __init__(self, stage, files=None, dns: int = _DNS, mounted: bool = True):
         self.stage = stage
         self.dns = dns
-        self.folder = stage.path("etc")
-        os.mkdir(self.folder, 0o755)
+        # not in the check's own folder, where the program might put another in its place
+        self.folder = tempfile.mkdtemp(prefix="etc-", dir=os.path.dirname(stage.folder))
+        stage.closers.append(lambda: remove(self.folder))
+        os.chmod(self.folder, 0o755)
         self._handle = os.open(self.folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         stage.closers.append(lambda: os.close(self._handle))
         for name, text in PLAIN.items():
@@ -93,6 +97,9 @@ class Etc:
         for name in _KEPT:
             with contextlib.suppress(OSError):
                 shutil.copy(os.path.join("/etc", name), os.path.join(self.folder, name))
+        self.stage.etc = self.folder
+        if self.stage.level == "namespaces":
+            return True  # mounted for the program alone, which finds no cache or resolver
         empty = self.stage.path("empty")
         os.mkdir(empty, 0o755)
         build.compiler_version()  # cc may be a link that leads through /etc
@@ -104,6 +111,7 @@ class Etc:
                 if os.path.isdir(where):
                     mounts.cover(where, empty)
         except OSError:
+            self.stage.etc = None
             return False
         return True
 

@@ -4,6 +4,7 @@ Each probe does the real thing end to end with a program of the harness's own.
 What it finds never depends on the student's program.
 """
 
+import contextlib
 import errno
 import json
 import os
@@ -12,11 +13,13 @@ import select
 import signal
 import socket
 import subprocess
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import build
+from . import build, confine
+from .control import Control
 from .kernel import mounts, netns, notify, pidfd, prctl, proc, sockdiag, syscalls
 
 
@@ -25,13 +28,14 @@ class Probe:
     """One ability of the machine.
 
     ``lack`` says in words what is refused when the probe fails, ``mend`` what
-    a person can do about it.
+    a person can do about it.  ``run`` gets the level at which programs are
+    confined.
     """
 
     name: str
     lack: str
     mend: str
-    run: Callable[[], None]
+    run: Callable[[str], None]
 
 
 PROBES: dict[str, Probe] = {}
@@ -54,7 +58,7 @@ def _probe(name: str, lack: str, mend: str):
     "allow unprivileged user namespaces, or run as root; on Ubuntu 24.04: "
     "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
 )
-def _try_netns() -> None:
+def _try_netns(level: str) -> None:
     netns.enter()
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 7))
@@ -65,7 +69,7 @@ def _try_netns() -> None:
     "the kernel's socket list (sock_diag) is refused",
     "run outside of that sandbox",
 )
-def _try_sockdiag() -> None:
+def _try_sockdiag(level: str) -> None:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         sock.listen()
@@ -73,20 +77,86 @@ def _try_sockdiag() -> None:
         assert found and found.inode == os.fstat(sock.fileno()).st_ino
 
 
-def _child(work) -> int:
-    pid = os.fork()
-    if pid == 0:
+@contextlib.contextmanager
+def _sleeper(level: str):
+    """Yield a process that sleeps as a program would, and its descriptor of a socket."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        if level != "none":
+            with _launched(level, [str(build.native("restart"))], stdin=theirs) as run:
+                yield run.await_pid(), 0
+            return
+        pid = os.fork()
+        if pid == 0:
+            try:
+                prctl.show()  # as a program is that was just started
+                theirs.recv(1)
+            finally:
+                os._exit(0)
         try:
-            prctl.show()  # as a program is that was just started
-            work()
+            yield pid, theirs.fileno()
         finally:
-            os._exit(0)
-    return pid
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
 
 
-def _end(pid: int) -> None:
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
+class _Launched:
+    """A program of the harness's own, started as those of students are."""
+
+    def __init__(self, control: Control, launcher: subprocess.Popen):
+        self.control = control
+        self.launcher = launcher
+        self.lines: list[tuple[str, int, int]] = []
+
+    def await_line(self, *words: str) -> tuple[str, int, int]:
+        """Wait for one of these lines.
+
+        Raises:
+            OSError: it does not come.
+        """
+        while True:
+            for line in self.lines:
+                if line[0] in words:
+                    return line
+            if self.control.ended or not select.select([self.control], [], [], 20)[0]:
+                raise OSError("the launcher ended")
+            self.lines += self.control.receive()
+
+    def await_pid(self) -> int:
+        """Wait until the program runs; return its number for us."""
+        self.await_line("pid")
+        return self.await_line("child")[2]
+
+
+@contextlib.contextmanager
+def _launched(level: str, program: list[str], *options: str, etc=None, **how):
+    """Start a program through the launcher, confined at a level; end it in the end."""
+    control = Control()
+    command = [str(build.native("launch")), "-c", str(control.theirs.fileno()), *options]
+    command += ["--", *program]
+    with contextlib.ExitStack() as stack:
+        stack.callback(control.close)
+        if level != "none":
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="sl-"))
+            os.chmod(folder, 0o711)
+            command[0] = confine.reachable(command[0], folder)
+            if not program[0].startswith(("/usr/", "/bin/")):
+                program = [confine.reachable(program[0], folder), *program[1:]]
+                command[-len(program) :] = program
+            inner = confine.reachable(confine.native(), folder)
+            uid = confine.user() if confine.has_user(level) else None
+            command = confine.command(
+                level, command, readable=[program[0]], uid=uid, etc=etc, inner=inner
+            )
+            how["cwd"] = "/"
+        how = {"stdout": subprocess.DEVNULL, **how}
+        launcher = subprocess.Popen(
+            command, pass_fds=[control.theirs.fileno()], stderr=subprocess.DEVNULL, **how
+        )
+        control.theirs.close()
+        stack.callback(launcher.wait)
+        stack.callback(control.close)
+        yield _Launched(control, launcher)
 
 
 @_probe(
@@ -94,21 +164,16 @@ def _end(pid: int) -> None:
     "the blocked call of a process (/proc/PID/syscall) is hidden",
     "set kernel.yama.ptrace_scope to 0 or 1, mount /proc without hidepid",
 )
-def _try_blocked() -> None:
+def _try_blocked(level: str) -> None:
     if not syscalls.supported():
         raise OSError("this architecture is not in the table")
-    ours, theirs = socket.socketpair()
-    pid = _child(lambda: theirs.recv(1))
-    try:
+    with _sleeper(level) as (pid, _fd):
         for _ in range(100_000):
             if proc.state(pid) == "S":
                 found = proc.current_call(pid, pid)
-                if found and found[0] in syscalls.READ:
+                if found and found[0] in syscalls.READ | syscalls.POLL:
                     return
         raise OSError("the call was not seen")
-    finally:
-        _end(pid)
-        ours.close()
 
 
 @_probe(
@@ -116,7 +181,7 @@ def _try_blocked() -> None:
     "a process may not have more than 1200 descriptors",
     "raise the hard limit of open files: ulimit -Hn",
 )
-def _try_many_descriptors() -> None:
+def _try_many_descriptors(level: str) -> None:
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     assert most == resource.RLIM_INFINITY or most >= 1200
 
@@ -126,45 +191,9 @@ def _try_many_descriptors() -> None:
     "pidfd_getfd is refused",
     "allow the system call pidfd_getfd, or add CAP_SYS_PTRACE",
 )
-def _try_pidfd_getfd() -> None:
-    ours, theirs = socket.socketpair()
-    pid = _child(lambda: theirs.recv(1))
-    try:
-        pidfd.borrow_socket(pid, theirs.fileno()).close()
-    finally:
-        _end(pid)
-        ours.close()
-
-
-def _launch(*options: str, program: list[str], **how) -> subprocess.CompletedProcess:
-    from .program import _receive_listener
-
-    ours, theirs = socket.socketpair()
-    launcher = subprocess.Popen(
-        [str(build.native("launch")), "-c", str(theirs.fileno()), *options, "--", *program],
-        pass_fds=[theirs.fileno()],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        **how,
-    )
-    theirs.close()
-    try:
-        if "-n" in options:
-            listener = notify.Listener(_receive_listener(ours))
-            while (note := listener.receive()) is None:
-                pass
-            assert note.call == "exit_group"
-            listener.let_go(note)
-        lines = b""
-        while b"exit" not in lines and b"signal" not in lines:
-            data = ours.recv(4096)
-            if not data:
-                raise OSError("the launcher ended")
-            lines += data
-        return subprocess.CompletedProcess([], int(lines.split()[-1]))
-    finally:
-        ours.close()
-        launcher.wait()
+def _try_pidfd_getfd(level: str) -> None:
+    with _sleeper(level) as (pid, fd):
+        pidfd.borrow_socket(pid, fd).close()
 
 
 @_probe(
@@ -172,11 +201,16 @@ def _launch(*options: str, program: list[str], **how) -> subprocess.CompletedPro
     "seccomp user notification is refused",
     "run outside of that sandbox, on Linux 5.9 or newer",
 )
-def _try_notify() -> None:
+def _try_notify(level: str) -> None:
     number = str(syscalls.NUMBER["exit_group"])
     # the launcher without arguments ends at once, with status 2
-    done = _launch("-n", number, program=[str(build.native("launch"))])
-    assert done.returncode == 2
+    with _launched(level, [str(build.native("launch"))], "-n", number) as run:
+        listener = notify.Listener(run.control.listener())
+        while (note := listener.receive()) is None:
+            pass
+        assert note.call == "exit_group"
+        listener.let_go(note)
+        assert run.await_line("exit", "signal")[:2] == ("exit", 2)
 
 
 @_probe(
@@ -184,50 +218,27 @@ def _try_notify() -> None:
     "a signal can't be let in just before a held call (ERESTARTNOINTR is refused)",
     "run outside of that sandbox, on Linux 5.9 or newer",
 )
-def _try_restart() -> None:
+def _try_restart(level: str) -> None:
     """Let a signal act before a held call, twice told of; see breakpoints."""
-    from .program import _receive_listener
-
-    ours, theirs = socket.socketpair()
-    command = [str(build.native("launch")), "-c", str(theirs.fileno())]
-    command += ["-n", str(syscalls.NUMBER["ppoll"]), "--", str(build.native("restart"))]
-    launcher = subprocess.Popen(
-        command,
-        pass_fds=[theirs.fileno()],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    theirs.close()
-    ours.settimeout(20)
-    try:
-        listener = notify.Listener(_receive_listener(ours))
+    number = str(syscalls.NUMBER["ppoll"])
+    with _launched(level, [str(build.native("restart"))], "-n", number) as run:
+        listener = notify.Listener(run.control.listener())
 
         def entered():
-            ready = select.select([listener.fd, ours], [], [], 20)[0]
+            ready = select.select([listener.fd, run.control], [], [], 20)[0]
             while listener.fd in ready:
                 note = listener.receive()
                 if note is not None:
                     return note
             raise OSError("the call was not made again")
 
-        lines = ours.recv(64)
-        while b"\n" not in lines:
-            lines += ours.recv(64)
+        run.await_pid()
         note = entered()
         os.kill(note.tid, signal.SIGUSR1)
         listener.fail(note, ERESTARTNOINTR)
         listener.fail(entered(), errno.ENOMEM)
-        lines = b""
-        while b"exit" not in lines and b"signal" not in lines:
-            data = ours.recv(64)
-            if not data:
-                raise OSError("the launcher ended")
-            lines += data
-        if lines.split()[-2:] != [b"exit", b"0"]:
+        if run.await_line("exit", "signal")[:2] != ("exit", 0):
             raise OSError("the handler did not run before the call")
-    finally:
-        ours.close()
-        launcher.wait()
 
 
 @_probe(
@@ -235,19 +246,19 @@ def _try_restart() -> None:
     "the leak checker can't run (ptrace is refused)",
     "allow the system call ptrace: in a container, --cap-add SYS_PTRACE",
 )
-def _try_leaks() -> None:
+def _try_leaks(level: str) -> None:
     from .program import environment
 
     # without symbols: looking them up takes ten times as long as the rest
     env = environment(leaks=True)
     env["ASAN_OPTIONS"] += ":symbolize=0"
     program = str(build.native("leak", "-fsanitize=address"))
-    done = _launch(program=[program, "leak"], env=env)
-    if done.returncode != 99:
-        raise OSError("no leak seen in a program that leaks")
-    done = _launch(program=[program], env=env)
-    if done.returncode != 0:
-        raise OSError("a leak seen in a program without one")
+    with _launched(level, [program, "leak"], env=env) as run:
+        if run.await_line("exit", "signal")[1] != 99:
+            raise OSError("no leak seen in a program that leaks")
+    with _launched(level, [program], env=env) as run:
+        if run.await_line("exit", "signal")[1] != 0:
+            raise OSError("a leak seen in a program without one")
 
 
 @_probe(
@@ -255,7 +266,7 @@ def _try_leaks() -> None:
     "ports below 1024 are free for everybody here",
     "sysctl -w net.ipv4.ip_unprivileged_port_start=1024",
 )
-def _try_privileged_ports() -> None:
+def _try_privileged_ports(level: str) -> None:
     start = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text(encoding="ascii")
     if int(start) < 2:
         raise OSError("every port may be bound")
@@ -266,8 +277,11 @@ def _try_privileged_ports() -> None:
     "a made-up /etc can neither be mounted nor handed over (seccomp user notification)",
     "allow unprivileged user namespaces, or run on Linux 5.14 or newer, outside of that sandbox",
 )
-def _try_databases() -> None:
-    if not failing("netns"):
+def _try_databases(level: str) -> None:
+    if level == "namespaces":
+        _read_a_file(level)
+        return
+    if not failing("netns", level):
         netns.enter()
         try:
             mounts.enter()
@@ -275,48 +289,57 @@ def _try_databases() -> None:
             return
         except OSError:
             pass
-    _give_a_file()
+    _give_a_file(level)
 
 
-def _give_a_file() -> None:
+def _read_a_file(level: str) -> None:
+    """Let a program read a file of a made-up /etc.
+
+    Raises:
+        OSError: it did not get ours.
+    """
+    with tempfile.TemporaryDirectory(prefix="sl-") as folder:
+        os.chmod(folder, 0o755)
+        with open(os.path.join(folder, "made-up"), "w", encoding="ascii") as file:
+            file.write("made up")
+        os.chmod(file.name, 0o644)
+        cat = ["/bin/cat", "/etc/made-up"]
+        with _launched(level, cat, etc=folder, stdout=subprocess.PIPE) as run:
+            run.await_line("exit", "signal")
+            said = run.launcher.stdout.read1(100)
+    if said != b"made up":
+        raise OSError("a program did not get the file that was put there")
+
+
+def _give_a_file(level: str) -> None:
     """Hand a file over to a program that opens another one.
 
     Raises:
         OSError: it did not get ours.
     """
-    from .program import _receive_listener
-
     file = os.memfd_create("probe")
     os.write(file, b"made up")
     os.lseek(file, 0, os.SEEK_SET)
-    ours, theirs = socket.socketpair()
     number = ",".join(map(str, syscalls.numbers({"open", "openat"})))
-    command = [str(build.native("launch")), "-c", str(theirs.fileno()), "-n", number, "--"]
-    launcher = subprocess.Popen(
-        [*command, "/bin/cat", "/etc/made-up"],
-        pass_fds=[theirs.fileno()],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )
-    theirs.close()
-    listener = notify.Listener(_receive_listener(ours))
-    poller = select.poll()
-    poller.register(listener.fd, select.POLLIN)
-    poller.register(launcher.stdout, select.POLLIN)
+    cat = ["/bin/cat", "/etc/made-up"]
     said = b""
-    while not said and (ready := dict(poller.poll(20_000))):
-        note = listener.receive()
-        if note is not None:
-            path = proc.peek(note.tid, note.args[note.call == "openat"], 14)
-            if path.startswith(b"/etc/made-up"):
-                listener.give(note, file)
-            else:
-                listener.let_go(note)
-        if launcher.stdout.fileno() in ready:
-            said = launcher.stdout.read1(100)
-            break
-    ours.close()
-    launcher.wait()
+    with _launched(level, cat, "-n", number, stdout=subprocess.PIPE) as run:
+        listener = notify.Listener(run.control.listener())
+        output = run.launcher.stdout
+        poller = select.poll()
+        poller.register(listener.fd, select.POLLIN)
+        poller.register(output, select.POLLIN)
+        while not said and (ready := dict(poller.poll(20_000))):
+            note = listener.receive()
+            if note is not None:
+                path = proc.peek(note.tid, note.args[note.call == "openat"], 14)
+                if path.startswith(b"/etc/made-up"):
+                    listener.give(note, file)
+                else:
+                    listener.let_go(note)
+            if output.fileno() in ready:
+                said = output.read1(100)
+                break
     if said != b"made up":
         raise OSError("a program did not get the file that was handed over")
 
@@ -326,7 +349,7 @@ def _give_a_file() -> None:
     "there is no IPv6 here",
     "load the module ipv6, or start the kernel without ipv6.disable=1",
 )
-def _try_ipv6() -> None:
+def _try_ipv6(level: str) -> None:
     with socket.socket(socket.AF_INET6) as sock:
         sock.bind(("::1", 0))
         sock.listen()
@@ -334,32 +357,32 @@ def _try_ipv6() -> None:
             client.connect(sock.getsockname())
 
 
-_found: dict[str, str] = {}
+_found: dict[tuple[str, str], str] = {}
 
 
-def _try(name: str) -> str:
+def _try(name: str, level: str) -> str:
     """Run a probe in this process; return why it failed, or nothing."""
     try:
-        if name in ("privileged_ports", "ipv6") and not failing("netns"):
+        if name in ("privileged_ports", "ipv6") and not failing("netns", level):
             netns.enter()
-        PROBES[name].run()
+        PROBES[name].run(level)
     except Exception as error:
         return str(error) or type(error).__name__
     return ""
 
 
-def _find_out(names) -> None:
+def _find_out(names, level: str) -> None:
     """Run the probes that were not run yet, all at the same time.
 
     Each has a process of its own, whose namespaces and limits end with it.
     """
     running = {}
     for name in names:
-        if name not in _found:
+        if (name, level) not in _found:
             read_end, write_end = os.pipe()
             pid = os.fork()
             if pid == 0:
-                os.write(write_end, json.dumps(_try(name)).encode())
+                os.write(write_end, json.dumps(_try(name, level)).encode())
                 os._exit(0)
             os.close(write_end)
             running[name] = pid, read_end
@@ -367,21 +390,27 @@ def _find_out(names) -> None:
         with os.fdopen(fd, "rb") as pipe:
             data = pipe.read()
         os.waitpid(pid, 0)
-        _found[name] = json.loads(data) if data else "the probe died"
+        _found[name, level] = json.loads(data) if data else "the probe died"
 
 
-def failing(name: str) -> str:
-    """Return why a probe fails, an empty string when it works."""
-    _find_out([name])
-    return _found[name]
+def failing(name: str, level: str = "none") -> str:
+    """Return why a probe fails, an empty string when it works.
+
+    Args:
+        name: of the probe.
+        level: at which the programs are confined that it starts.
+    """
+    _find_out([name], level)
+    return _found[name, level]
 
 
-def lacking(names=None) -> dict[str, str]:
+def lacking(names=None, level: str = "none") -> dict[str, str]:
     """Return the probes that fail, by name, and what is refused.
 
     Args:
         names: which to try; all by default.
+        level: at which programs are confined; see ``confine``.
     """
     names = list(names or PROBES)
-    _find_out(names)
-    return {name: PROBES[name].lack for name in names if failing(name)}
+    _find_out(names, level)
+    return {name: PROBES[name].lack for name in names if failing(name, level)}

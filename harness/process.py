@@ -81,7 +81,12 @@ class Process:
     def __init__(self, stage, name, launcher, control, listener, stdin, stdout, stderr):
         self.stage = stage
         self.name = name
+        # The program, by its number for us; and as it knows itself, which is
+        # another one in a pid namespace of its own.
         self.pid = 0
+        self.inner_pid = 0
+        # The launcher, which is the parent of the program and of orphans.
+        self.launcher_pid = 0
         self.end_status: End | None = None
         self.gone = False
         self.lost = False
@@ -91,7 +96,6 @@ class Process:
         self.stdin = stdin
         self._launcher = launcher
         self._control = control
-        self._lines = b""
         self._stdout = stdout
         self._stderr = stderr
         self._before_freeze: dict[int, tuple[str, tuple[int, ...]]] = {}
@@ -99,6 +103,7 @@ class Process:
         self.orphans = 0
         self.count = 0
         self._handle = -1
+        self._launcher_handle = -1
         self._sent: set[int] = set()
 
     # -- what the waiting loop asks ------------------------------------------
@@ -133,25 +138,20 @@ class Process:
             poller.register(fd, select.POLLIN)
         return any(event & select.POLLIN for _fd, event in poller.poll(0))
 
-    @property
-    def launcher_pid(self) -> int:
-        """The launcher, which is the parent of the program and of orphans."""
-        return self._launcher.pid
-
     def tree(self) -> list[int]:
         """Return the processes of this run that exist, zombies included.
 
         Of a fork without end, only so many that it is known for one.
         """
         most = waiting.PROCESS_LIMIT
-        found = [] if self.gone else proc.descendants(self._launcher.pid, most)
+        found = [] if self.gone else proc.descendants(self.launcher_pid, most)
         self.count = len(found)
         return found
 
     def cpu_seconds(self) -> tuple[float, float]:
         """Return the CPU time used by who lives, and by who was reaped."""
         tree = self.tree()
-        reaped = [] if self.gone else [self._launcher.pid, *tree]
+        reaped = [] if self.gone else [self.launcher_pid, *tree]
         return sum(map(proc.cpu_seconds, tree)), sum(map(proc.reaped_seconds, reaped))
 
     def held_call(self, tid: int) -> blocking.Blocked | None:
@@ -364,7 +364,7 @@ class Process:
         return [
             pid
             for pid in self.tree()
-            if (found := proc.stat(pid)) and found.is_zombie and found.ppid != self._launcher.pid
+            if (found := proc.stat(pid)) and found.is_zombie and found.ppid != self.launcher_pid
         ]
 
     def others(self) -> list[int]:
@@ -466,8 +466,8 @@ class Process:
         if self._control.fileno() == -1:
             return
         with contextlib.suppress(OSError):
-            self._control.send(b"x")
-        self._launcher.send_signal(signal.SIGCONT)  # who stopped it can't gain by that
+            self._control.order_end()
+        self._signal_launcher(signal.SIGCONT)  # who stopped it can't gain by that
         deadline = time.monotonic() + _END_LIMIT
         while not self.gone and time.monotonic() < deadline:
             poller = select.poll()
@@ -476,15 +476,18 @@ class Process:
             self._read_control()
         self.breakpoints.close()  # not before: whoever is held would go on, and complain
         if self.lost or not self.gone:
-            self._launcher.kill()
+            self._signal_launcher(signal.SIGKILL)
+            if self._launcher_handle == -1:
+                self._launcher.kill()
         self._launcher.wait()
         left = self._end_strays() if self.lost or not self.gone else []
         self.gone = True
         self.breakpoints.close()  # not before: calls held would fail with ENOSYS
         self._control.close()
-        if self._handle != -1:
-            os.close(self._handle)
-            self._handle = -1
+        for handle in (self._handle, self._launcher_handle):
+            if handle != -1:
+                os.close(handle)
+        self._handle = self._launcher_handle = -1
         if self.stdin is not None:
             os.close(self.stdin)
             self.stdin = None
@@ -496,7 +499,7 @@ class Process:
 
     def _end_strays(self) -> list[int]:
         """End what a launcher that was killed has left to us; return the rest."""
-        launchers = {one.launcher_pid for one in self.stage.processes}
+        launchers = {one._launcher.pid for one in self.stage.processes}
         deadline = time.monotonic() + _END_LIMIT
         while True:
             strays = [pid for pid in proc.children(os.getpid()) if pid not in launchers]
@@ -513,30 +516,34 @@ class Process:
     def _read_control(self) -> bool:
         if self.gone:
             return False
-        try:
-            data = self._control.recv(4096, socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return False
-        if not data:
-            self.gone = self.lost = True
-            return False
-        self._lines += data
-        while b"\n" in self._lines:
-            line, self._lines = self._lines.split(b"\n", 1)
-            word, _, number = line.decode("ascii").partition(" ")
-            if word == "pid":
-                self.pid = int(number)
+        lines = self._control.receive()
+        for word, number, sender in lines:
+            if word == "child":
+                self.pid, self.inner_pid = sender, number
+            elif word == "pid":
+                self.launcher_pid = sender
             elif word in ("exit", "signal"):
-                self.end_status = End(word, int(number))
+                self.end_status = End(word, number)
             elif word == "orphans":
-                self.orphans = int(number)
+                self.orphans = number
             elif word == "gone":
                 self.gone = True
-        return True
+        if self._control.ended and not self.gone:
+            self.gone = self.lost = True
+        return bool(lines)
+
+    def _signal_launcher(self, number: int) -> None:
+        """Send a signal to the launcher itself, not to what it may run in.
+
+        bubblewrap's own process must not be killed: its child would live on.
+        """
+        if self._launcher_handle != -1:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._launcher_handle, number)
 
     def await_pid(self) -> None:
         """Wait until the launcher says which process the program is."""
-        while self.pid == 0:
+        while self.launcher_pid == 0:
             poller = select.poll()
             for fd in [self._control.fileno(), *self.breakpoints.fds()]:
                 poller.register(fd, select.POLLIN)
@@ -545,9 +552,12 @@ class Process:
             self.breakpoints.let_exec_go()
             self._read_control()
             if self.gone:
-                raise Broken(f"the launcher ended: {self.stderr.decode('utf-8', 'replace')}")
+                said = self.stderr + self.stage.complaints()
+                raise Broken(f"the launcher ended: {said.decode('utf-8', 'replace')}")
         with contextlib.suppress(OSError):  # it may have ended already
             self._handle = os.pidfd_open(self.pid)
+        with contextlib.suppress(OSError):
+            self._launcher_handle = os.pidfd_open(self.launcher_pid)
 
 
 def unobservable(error: proc.Hidden) -> Failure:

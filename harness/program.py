@@ -7,10 +7,10 @@ import pty
 import shlex
 import signal
 import socket
-import subprocess
 
 from . import build, diagnosis, peers
 from .clock import Clock
+from .control import Control
 from .failure import Failure, require
 from .kernel import proc, sockdiag, syscalls
 from .process import Output, Process
@@ -97,16 +97,17 @@ class Program:
         if self.kind == "shim":
             if self.clock is None:
                 self.clock = Clock(self.stage.path("clock"))
-            env["LD_PRELOAD"] = str(build.native("clock", "-shared", "-fPIC", "-fno-builtin"))
+            shims = [build.native("clock", "-shared", "-fPIC", "-fno-builtin")]
             env[Clock.VARIABLE] = self.clock.path
             if preload:
-                env["LD_PRELOAD"] += f":{preload}"
-        ours, theirs = socket.socketpair()
+                shims.append(preload)
+            env["LD_PRELOAD"] = ":".join(map(self.stage.tool, shims))
+        control = Control()
         out_fd, out_child = _output(stdout)
         err_fd, err_child = _output("pipe")
         in_child, in_fd = _input(stdin)
         watch = {*watch, *note}
-        command = [str(build.native("launch")), "-c", str(theirs.fileno())]
+        command = [self.stage.tool(build.native("launch")), "-c", str(control.theirs.fileno())]
         if watch:
             command += ["-n", ",".join(map(str, syscalls.numbers(watch)))]
         if keep:
@@ -119,25 +120,19 @@ class Program:
             command += ["-3", str(third)]
         for key, value in {"core": 0, "fsize": 64 << 20, **(limits or {})}.items():
             command += ["-l", f"{key}={value}"]
-        launcher = subprocess.Popen(
-            [*command, "--", self.stage.own_copy(self.path, self.name), *args],
-            stdin=in_child,
-            stdout=out_child,
-            stderr=err_child,
-            pass_fds=[theirs.fileno(), *keep, *([] if third is None else [third])],
-            env=env,
-            cwd=self.stage.folder,
-            start_new_session=True,
-        )
-        theirs.close()
-        for fd in (in_child, out_child, err_child):
+        command += ["--", self.stage.own_copy(self.path, self.name), *args]
+        others = [*keep, *([] if third is None else [third])]
+        stdio = (in_child, out_child, err_child)
+        launcher = self.stage.spawn(command, stdio, [control.theirs.fileno(), *others], env)
+        control.theirs.close()
+        for fd in stdio:
             os.close(fd)
-        listener = _receive_listener(ours) if watch else None
+        listener = control.listener() if watch else None
         process = Process(
             self.stage,
             self.name,
             launcher,
-            ours,
+            control,
             listener,
             in_fd,
             Output(out_fd) if out_fd is not None else None,
@@ -380,15 +375,6 @@ def _output(kind: str) -> tuple[int | None, int]:
     elif kind == "pty":
         ours, child = pty.openpty()
     else:
-        return None, os.open(kind, os.O_WRONLY | os.O_CREAT, 0o600)
+        return None, os.open(kind, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     os.set_blocking(ours, False)
     return ours, child
-
-
-def _receive_listener(control: socket.socket) -> int:
-    data, fds, _flags, _address = socket.recv_fds(control, 1, 1)
-    if not data or not fds:
-        from .failure import Broken
-
-        raise Broken("the launcher could not set its filter")
-    return fds[0]

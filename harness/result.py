@@ -22,13 +22,20 @@ SCHEMA_FILE = Path(__file__).resolve().parent / "result.schema.json"
 
 
 def new(seed: str, level: str, lacks: dict[str, str]) -> dict:
-    """Return the document of a run in which nothing is decided yet."""
+    """Return the document of a run in which nothing is decided yet.
+
+    Args:
+        seed: of this run.
+        level: how programs are confined; see ``confine``.
+        lacks: what the machine refuses, by the name of the probe.
+    """
     return {
         "schema": SCHEMA,
         "state": "running",
         "suite": SUITE,
         "seed": seed,
         "level": level,
+        "network": "",
         "machine": {
             "system": f"{platform.system()} {platform.release()}",
             "arch": platform.machine(),

@@ -5,11 +5,16 @@ import os
 import random
 import shutil
 import socket
+import subprocess
 import tempfile
 
-from . import build, diagnosis
+from . import build, confine, diagnosis
 from .failure import Failure, Tape
-from .kernel import netns, prctl, proc, sockdiag
+from .kernel import mounts, netns, prctl, proc, sockdiag
+
+# What a program that is confined in namespaces may leave in its folder: bytes, and files.
+_SIZE = 64 << 20
+_FILES = 4096
 
 
 def port_numbers(random_source: random.Random):
@@ -35,7 +40,9 @@ class Stage:
             the check gets a loopback address of its own.
         lacks: the names of the probes that failed; see ``probes``.
         parent: where to make the check's folder; by default the system's.
-        binaries: where to make the folder of the program's binary.
+        binaries: where to make the folder of the program's binary, and copies
+            of what it needs.
+        level: how programs are confined; see ``confine``.
     """
 
     def __init__(
@@ -46,8 +53,13 @@ class Stage:
         lacks=(),
         parent: str | None = None,
         binaries: str | None = None,
+        level: str = "none",
     ):
         self.name = name
+        self.level = level
+        # A folder that programs shall find as /etc.
+        self.etc: str | None = None
+        self._said = -1
         self.lacks = lacks
         self.tape = Tape()
         self.processes: list = []
@@ -68,7 +80,20 @@ class Stage:
         self.sockdiag = sockdiag.SockDiag()
         # Short, because the path of a UNIX socket has 107 bytes at most.
         self.folder = tempfile.mkdtemp(prefix="sl-", dir=parent)
+        if level != "none" and binaries is None:
+            binaries = tempfile.mkdtemp(prefix="run-", dir=parent)
+            os.chmod(binaries, 0o711)
+            self.closers.append(lambda: remove(binaries))
         self._binaries = binaries
+        self.uid = confine.user() if confine.has_user(level) else None
+        if level == "namespaces":
+            mounts.enter()
+            mounts.small(self.folder, _SIZE, _FILES)
+        if self.uid is not None:
+            os.chown(self.folder, self.uid, self.uid)
+            os.chmod(self.folder, 0o711)
+            # what we make in that folder is the program's, too
+            os.umask(0)
         self._copies: dict[str, tuple[str, tuple[int, ...]]] = {}
 
     def can(self, probe: str) -> bool:
@@ -102,6 +127,7 @@ class Stage:
         """
         if binary not in self._copies:
             folder = tempfile.mkdtemp(prefix="run-", dir=self._binaries or build.folder())
+            os.chmod(folder, 0o711)
             where = os.path.join(folder, name)
             shutil.copyfile(binary, where)
             os.chmod(where, 0o755)
@@ -110,6 +136,63 @@ class Stage:
         if spoilt is not None:
             raise spoilt
         return self._copies[binary][0]
+
+    def tool(self, path) -> str:
+        """Return the path of something of the harness's that a program runs with.
+
+        A confined program gets a copy that others can reach, for the build
+        folder may be closed to them; the checks of a run share it.
+        """
+        if self.level == "none":
+            return str(path)
+        return confine.reachable(path, self._binaries)
+
+    def spawn(self, command: list[str], stdio, others: list[int], env) -> subprocess.Popen:
+        """Start a launcher at this check's level; return the outermost process.
+
+        Args:
+            command: the launcher with its arguments, the program's binary last
+                but for its arguments.
+            stdio: its descriptors 0, 1 and 2.
+            others: further descriptors that it gets, under the same numbers.
+            env: its environment.
+        """
+        how = {"env": env, "cwd": self.folder, "start_new_session": True}
+        if self.level == "none":
+            stdin, stdout, stderr = stdio
+            return subprocess.Popen(
+                command, stdin=stdin, stdout=stdout, stderr=stderr, pass_fds=others, **how
+            )
+        if self._said == -1:
+            self._said = os.memfd_create("said")
+        preloaded = env.pop("LD_PRELOAD", "")
+        words = confine.command(
+            self.level,
+            command,
+            readable=[
+                *(os.path.dirname(where) for where, _stamp in self._copies.values()),
+                *filter(None, preloaded.split(":")),
+            ],
+            writable=[self.folder],
+            uid=self.uid,
+            etc=self.etc,
+            stdio=stdio,
+            env={"LD_PRELOAD": preloaded} if preloaded else None,
+            inner=self.tool(confine.native()),
+        )
+        return subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self._said,
+            pass_fds=[*stdio, *others],
+            umask=0o022,
+            **how,
+        )
+
+    def complaints(self) -> bytes:
+        """Return what bubblewrap said when it could not start a program."""
+        return os.pread(self._said, 4096, 0) if self._said != -1 else b""
 
     def spoilt(self) -> Failure | None:
         """Return the failure of a program that has changed its own file."""
@@ -169,6 +252,10 @@ class Stage:
         """
         with contextlib.ExitStack() as stack:
             stack.callback(remove, self.folder)
+            if self._said != -1:
+                stack.callback(os.close, self._said)
+            if self.level == "namespaces":
+                stack.callback(mounts.uncover, self.folder)
             for where, _before in self._copies.values():
                 stack.callback(remove, os.path.dirname(where))
             stack.callback(self.sockdiag.close)

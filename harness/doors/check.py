@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from .. import build, labs, plugin, report, result
+from .. import build, confine, labs, plugin, report, result
 from . import reset, say, variable
 
 FULL, MISSING, BAD_INPUT, ERROR = 0, 1, 2, 3
@@ -41,6 +41,13 @@ def _seed() -> str:
     return text
 
 
+def _level() -> str:
+    try:
+        return confine.asked()
+    except confine.Unavailable as problem:
+        raise labs.Unknown(str(problem)) from None
+
+
 def run(numbers: list[str], listener) -> tuple[int, dict]:
     """Check some labs; return the exit status and the result document."""
     source = variable("SRC", "labs")
@@ -52,14 +59,17 @@ def run(numbers: list[str], listener) -> tuple[int, dict]:
         raise labs.Unknown(
             f"There is no C compiler {build.compiler()[0]!r}: install gcc, or set CC."
         )
+    level = _level()
     seed = _seed()
     only = variable("CHECK")
     units = [_unit(lab, only) for lab in found]
-    target = _target(seed)
+    target = _target(seed, level)
     repeat = "make check-{number} CHECK={check} SEED=" + seed
     if source != "labs" and not variable("RESULT"):
         repeat += f" SRC={source}"
-    runner = plugin.Runner(units, seed, _jobs(), target, listener, repeat)
+    if level != "none":
+        repeat += f" LEVEL='{level}'" if " " in level else f" LEVEL={level}"
+    runner = plugin.Runner(units, seed, _jobs(), target, listener, repeat, level)
     code = plugin.run_pytest(runner, [lab.folder for lab in found])
     if code == pytest.ExitCode.INTERRUPTED and not runner.errors:
         raise KeyboardInterrupt
@@ -126,11 +136,11 @@ def _unit(lab: labs.Lab, only: str) -> plugin.Unit:
     return plugin.Unit(lab, lab.name, names, program or None, pristine)
 
 
-def _target(seed: str) -> Path:
+def _target(seed: str, level: str) -> Path:
     """Return where the result document goes; it is written once to be sure."""
     target = Path(variable("RESULT") or result.last("run")).resolve()
     try:
-        result.write(result.new(seed, "", {}), target)
+        result.write(result.new(seed, level, {}), target)
     except OSError as problem:
         reason = problem.strerror
         raise labs.Unknown(f"The result can't be written to {target}: {reason}.") from None
@@ -175,6 +185,8 @@ def main(argv: list[str]) -> int:
     if len(document["labs"]) > 1:
         points = sum(lab["points"] for lab in document["labs"])
         say(f"total {points}/{sum(lab['max'] for lab in document['labs'])}")
+    if document["level"] != "none":
+        say(f"level {document['level']}")
     if not any(row["begun"] for lab in document["labs"] for row in lab["programs"]):
         say(f"Begin with labs/{document['labs'][0]['name']}/README.md")
     elif status != FULL:

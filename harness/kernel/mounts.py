@@ -9,6 +9,10 @@ import os
 
 CLONE_NEWNS = 0x00020000
 
+_MS_NOSUID = 2
+_MS_NODEV = 4
+_MS_NOSYMFOLLOW = 256
+_MNT_DETACH = 2
 _MS_BIND = 0x1000
 _MS_REC = 0x4000
 _MS_PRIVATE = 0x40000
@@ -48,3 +52,32 @@ def cover(where: str, folder: str) -> None:
     source, target = os.fsencode(folder), os.fsencode(where)
     done = _libc.mount(source, target, None, ctypes.c_ulong(_MS_BIND), None)
     _check(done, f"mount {where}")
+
+
+def small(where: str, size: int, files: int) -> None:
+    """Mount an empty folder in memory over another one; call ``enter`` first.
+
+    We follow no link in it (MS_NOSYMFOLLOW, since Linux 5.10, mount(2); tmpfs(5)).
+
+    Args:
+        where: the absolute path of the folder.
+        size: bytes that fit in.
+        files: how many files and folders fit in.
+
+    Raises:
+        OSError: the machine refuses.
+    """
+    flags = _MS_NOSUID | _MS_NODEV | _MS_NOSYMFOLLOW
+    options = f"size={size},nr_inodes={files},mode=0711".encode("ascii")
+    target = os.fsencode(where)
+    done = _libc.mount(b"none", target, b"tmpfs", ctypes.c_ulong(flags), options)
+    _check(done, f"mount {where}")
+
+
+def uncover(where: str) -> None:
+    """Take away what was mounted there last, whoever may still use it.
+
+    Raises:
+        OSError: nothing is mounted there.
+    """
+    _check(_libc.umount2(os.fsencode(where), _MNT_DETACH), f"umount {where}")

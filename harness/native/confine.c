@@ -1,10 +1,11 @@
 /* confine.c - take from a program what a stranger's program must not do.
  *
- * usage: confine [-u UID] [-f FD,FD,FD] [-l NAME=VALUE]... [-r PATH]...
- *                [-w PATH]... -- PROG [ARG]...
+ * usage: confine [-u UID] [-f FD,FD,FD] [-e NAME[=VALUE]]... [-l NAME=VALUE]...
+ *                [-r PATH]... [-w PATH]... -- PROG [ARG]...
  *
  *   -u UID     become this user and group, without any other group
  *   -f A,B,C   the descriptors that shall be 0, 1 and 2
+ *   -e N[=V]   a variable of the environment, set or without a value removed
  *   -l N=V     a resource limit: nofile nproc fsize core cpu stack memlock
  *   -r PATH    what may be read and executed, with all that is below it
  *   -w PATH    what may be written and made, too
@@ -443,7 +444,7 @@ main(int argc, char **argv)
 	unsigned long uid = 0;
 	int opt, ruleset = -1;
 
-	while ((opt = getopt(argc, argv, "+u:f:l:r:w:")) != -1) {
+	while ((opt = getopt(argc, argv, "+u:f:e:l:r:w:")) != -1) {
 		switch (opt) {
 		case 'u':
 			uid = number(optarg, 0xfffffffeUL);
@@ -454,6 +455,12 @@ main(int argc, char **argv)
 			break;
 		case 'f':
 			take_descriptors(optarg);
+			break;
+		case 'e':
+			if (strchr(optarg, '=') != NULL
+				? putenv(optarg) != 0
+				: unsetenv(optarg) == -1)
+				die("-e");
 			break;
 		case 'l':
 			add_limit(optarg);

@@ -14,8 +14,10 @@
  *   -o N      leave the program no descriptor below N: open /dev/null there
  *   -3 FD     a descriptor that the program shall have as its number 3
  *
- * Lines: "pid N", "exit N" or "signal N" (the program itself), "orphans N" (so
- * many others have ended here; said of powers of two), "gone".
+ * Lines: "child N" (said by the program's process itself before it becomes the
+ * program; N is its own number for itself), "pid N" (it has become the program),
+ * "exit N" or "signal N" (the program), "orphans N" (so many others have ended
+ * here; said of powers of two), "gone".
  */
 #define _GNU_SOURCE
 #include <sys/prctl.h>
@@ -323,6 +325,7 @@ become(char **argv)
 	struct rlimit rl;
 	int i;
 
+	say("child", (int)getpid());
 	if (setsid() == -1)
 		die("setsid");
 	if (getrlimit(RLIMIT_NOFILE, &rl) == -1)

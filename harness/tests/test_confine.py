@@ -53,7 +53,7 @@ def run(level, user):
 
         def start(text: str, **how) -> subprocess.CompletedProcess:
             argv = [os.path.realpath(sys.executable), "-S", "-c", text.format(mine, other)]
-            how = {"readable": ["/usr"], "writable": [mine], "uid": user, "inner": inner, **how}
+            how = {"writable": [mine], "uid": user, "inner": inner, **how}
             return subprocess.run(
                 confine.command(level, argv, **how),
                 cwd=mine,
@@ -134,7 +134,7 @@ def test_descriptors_take_their_places(run, level):
         # run() has no pass_fds: who starts a program with stdio says so itself
         for fd in stdio:
             os.set_inheritable(fd, True)
-        argv = confine.command(level, ["/bin/echo", "hello"], readable=["/usr"], stdio=stdio)
+        argv = confine.command(level, ["/bin/echo", "hello"], stdio=stdio)
         process = subprocess.Popen(argv, close_fds=False)
         os.close(write_end)
         with os.fdopen(read_end, "rb") as pipe:
