@@ -117,7 +117,7 @@ def test_everybody_has_the_same_maximum(build, tmp_path):
     assert done.returncode == 0, done.stderr
     assert f"level: {level}\nnot checked here, for anybody: {lack}; " in done.stdout
     documents = [results.grade(run, one) for one in manifest.read(run)]
-    assert {one["labs"][0]["max"] for one in documents} < set(range(100))
-    assert len({one["labs"][0]["max"] for one in documents}) == 1
+    (most,) = {one["labs"][0]["max"] for one in documents}
+    assert most < 100
     assert [one["machine"]["lacks"] for one in documents] == [{"leaks": lack}] * 2
     assert {one["level"] for one in documents} == {level}
