@@ -106,9 +106,10 @@ class _Silent:
         """Say nothing."""
 
 
-def run(units, jobs: int, seed: str = "proof") -> dict:
+def run(units, jobs: int, seed: str = "proof", level: str = "none") -> dict:
     """Run the units' checks; return the result document."""
-    runner = plugin.Runner(units, seed, jobs, None, _Silent(), "make check-{number} CHECK={check}")
+    repeat = "make check-{number} CHECK={check}"
+    runner = plugin.Runner(units, seed, jobs, None, _Silent(), repeat, level)
     folders = dict.fromkeys(unit.lab.folder for unit in units)
     code = plugin.run_pytest(runner, folders)
     if runner.errors or code not in (0, 5):

@@ -3,10 +3,20 @@
 import os
 import sys
 
+from .. import confine, labs
+
 
 def variable(name: str, default: str = "") -> str:
     """Return one of the Makefile's variables, such as SRC or SEED."""
     return os.environ.get(name, "").strip() or default
+
+
+def asked_level() -> str:
+    """Return the level of confinement that LEVEL asks for."""
+    try:
+        return confine.asked()
+    except confine.Unavailable as problem:
+        raise labs.Unknown(str(problem)) from None
 
 
 def say(text: str = "") -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from .. import build, confine, labs, plugin, report, result
-from . import reset, say, variable
+from .. import build, labs, plugin, report, result
+from . import asked_level, reset, say, variable
 
 FULL, MISSING, BAD_INPUT, ERROR = 0, 1, 2, 3
 
@@ -41,13 +41,6 @@ def _seed() -> str:
     return text
 
 
-def _level() -> str:
-    try:
-        return confine.asked()
-    except confine.Unavailable as problem:
-        raise labs.Unknown(str(problem)) from None
-
-
 def run(numbers: list[str], listener) -> tuple[int, dict]:
     """Check some labs; return the exit status and the result document."""
     source = variable("SRC", "labs")
@@ -59,7 +52,7 @@ def run(numbers: list[str], listener) -> tuple[int, dict]:
         raise labs.Unknown(
             f"There is no C compiler {build.compiler()[0]!r}: install gcc, or set CC."
         )
-    level = _level()
+    level = asked_level()
     seed = _seed()
     only = variable("CHECK")
     units = [_unit(lab, only) for lab in found]

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from .. import labs, plugin, proof, report
-from . import say, variable
+from . import asked_level, say, variable
 
 
 def main(argv: list[str]) -> int:
@@ -26,7 +26,7 @@ def main(argv: list[str]) -> int:
         units = proof.mutant_units(mutants, checks, where)
         for path in variants:
             units.append(plugin.Unit(proof.overlay(lab, where / path.name, path), path.name))
-        entries = {entry["name"]: entry for entry in proof.run(units, jobs)["labs"]}
+        entries = {entry["name"]: entry for entry in proof.run(units, jobs, level=asked_level())["labs"]}
     for one in mutants:
         problem = proof.verdict(one, entries[one.label])
         wrong += bool(problem)
