@@ -72,7 +72,7 @@ def digest(parts: dict[str, bytes]) -> str:
 def checks_digest(wanted: list[Lab]) -> str:
     """Return the digest of all that decides a verdict, but for the submission."""
     harness = ROOT / "harness"
-    patterns = ("*.py", "kernel/*.py", "doors/check.py", "native/*.c")
+    patterns = ("*.py", "kernel/*.py", "doors/check.py", "native/**/*.c")
     paths = [path for pattern in patterns for path in harness.glob(pattern)]
     for lab in wanted:
         for pattern in ("test_*.py", "*.h", "drivers/*.c"):

@@ -375,11 +375,13 @@ def native(name: str, *flags: str) -> Path:
     """Compile one of the harness's own C parts; return the binary.
 
     Args:
-        name: the file's name in ``native/``, without ``.c``.
+        name: the file's name in ``native/``, without ``.c``; what it includes
+            is in the folder of the same name.
         flags: further flags, such as ``-shared``.
     """
     source = NATIVE / f"{name}.c"
-    key = _digest(compiler_version(), source.read_bytes(), *flags)
+    parts = [source, *sorted((NATIVE / name).glob("*.c"))]
+    key = _digest(compiler_version(), *(one.read_bytes() for one in parts), *flags)
     binary = folder() / f"{name}-{key}"
     if binary.exists():
         return binary

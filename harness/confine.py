@@ -86,8 +86,8 @@ def command(
         argv: the command; its first word is an absolute path, which is readable.
         readable: absolute paths that it may read and execute, besides /usr and
             a few devices.
-        writable: absolute paths that it may change; at level namespaces they
-            stay where they are, and are all that it leaves behind.
+        writable: absolute paths that it may change; all that it leaves behind
+            at level namespaces.  A pair (SOURCE, PATH) is SOURCE for us.
         uid: become this user; see ``take_uid``.  Needs root.
         limits: (name, value) of resource limits, as native/confine.c knows them.
         etc: a folder to be found as /etc; where mounts of its own are not to be
@@ -106,6 +106,7 @@ def command(
         return list(argv)
     inner = inner or native()
     readable = [*readable, argv[0]]
+    sources = dict(one if isinstance(one, tuple) else (one, one) for one in writable)
     words = [inner]
     if uid is not None:
         words += ["-u", str(uid)]
@@ -123,18 +124,20 @@ def command(
         etc_paths = [f"/etc/{name}" for name in _ETC]
     for path in dict.fromkeys(["/usr", *_ROOT, *etc_paths, "/proc", *readable]):
         words += ["-r", path]
-    for path in [*(f"/dev/{name}" for name in _DEVICES), *writable]:
+    for path in [*(f"/dev/{name}" for name in _DEVICES), *sources.values()]:
         words += ["-w", path]
     if level == "namespaces":
         for path in ("/tmp", "/dev/shm"):
             words += ["-w", path]
     words += ["--", *argv]
     if level == "namespaces":
-        words = [*_namespaces(["/usr", *readable, inner], writable, uid, etc), "--", *words]
+        words = [*_namespaces(["/usr", *readable, inner], sources, uid, etc), "--", *words]
     return words
 
 
-def _namespaces(readable, writable, uid: int | None, etc: str | None) -> list[str]:
+def _namespaces(
+    readable: list[str], writable: dict[str, str], uid: int | None, etc: str | None
+) -> list[str]:
     """Return the command that makes namespaces, without the command to run in them.
 
     The network stays that of the caller.  The first process is the command
@@ -160,10 +163,11 @@ def _namespaces(readable, writable, uid: int | None, etc: str | None) -> list[st
     for path in ("/tmp", "/dev/shm"):
         words += ["--perms", "1777", "--size", str(_TMP), "--tmpfs", path]
     # what is mounted later covers what is below it
-    binds = {_place(path): "--ro-bind-try" for path in readable}
-    binds |= {_place(path): "--bind" for path in writable}
+    binds = {_place(path): ("--ro-bind-try", path) for path in readable}
+    binds |= {_place(path): ("--bind", source) for source, path in writable.items()}
     if etc is None:
-        binds |= {f"/etc/{name}": "--ro-bind-try" for name in _ETC}
+        paths = [f"/etc/{name}" for name in _ETC]
+        binds |= {path: ("--ro-bind-try", path) for path in paths}
     # bubblewrap itself would close the folders that it makes to others
     above = {str(one) for path in [*binds, "/etc/x"] for one in Path(path).parents}
     for path in sorted(above - {"/", "/tmp"}):
@@ -171,7 +175,7 @@ def _namespaces(readable, writable, uid: int | None, etc: str | None) -> list[st
     if etc is not None:
         words += ["--ro-bind", etc, "/etc"]
     for path in sorted(binds):
-        words += [binds[path], path, path]
+        words += [*binds[path], path]
     return [*words, "--remount-ro", "/dev", "--remount-ro", "/"]
 
 

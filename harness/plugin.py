@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from _pytest.runner import runtestprotocol
 
-from . import build, diagnosis, intake, machine, marker, probes, result, workers
+from . import build, diagnosis, intake, machine, marker, probes, result, warden, workers
 from .failure import Broken, Failure
 from .kernel import prctl, proc
 from .labs import ROOT, Lab
@@ -38,6 +38,8 @@ NATIVE = (
     ("clock", "-shared", "-fPIC", "-fno-builtin"),
     ("handler", "-shared", "-fPIC", "-fno-builtin"),
 )
+# The same for programs that are confined.
+CONFINING = (("confine",), warden.NATIVE)
 
 _STDERR_SHOWN = 4000
 _LOST = ("failed", "blocked")
@@ -139,7 +141,8 @@ class Runner(Collector):
         self._ready = False
         self._news = True
         self._texts: dict[int, str] = {}
-        self._native_missing = set(NATIVE)
+        self._native = NATIVE if level == "none" else (*NATIVE, *CONFINING)
+        self._native_missing = set(self._native)
         self._queue: list[workers.Task] = []
         self._folder = ""
         self._binaries = ""
@@ -180,7 +183,7 @@ class Runner(Collector):
             finally:
                 is_hole = _is_hole(self._stage)
                 spoilt = self._stage.close()
-            answer = _outcome(self._raised or spoilt)
+            answer = _outcome(self._stage.foul() or self._raised or spoilt)
             answer["steps"] = result.steps(self._stage.tape)
             answer["stderr"] = _stderr(self._stage)
             if answer["outcome"] == "failed" and is_hole:
@@ -245,7 +248,7 @@ class Runner(Collector):
 
     def _native_tasks(self):
         """Yield the compilation of the harness's own parts."""
-        for one in NATIVE:
+        for one in self._native:
             yield workers.Task(
                 one[0],
                 functools.partial(_compile_native, *one),

@@ -18,9 +18,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import build, confine
+from . import build, confine, warden
 from .control import Control
-from .kernel import mounts, netns, notify, pidfd, prctl, proc, sockdiag, syscalls
+from .kernel import mounts, netns, notify, observer, pidfd, prctl, proc, sockdiag, syscalls
 
 
 @dataclass(frozen=True)
@@ -103,9 +103,10 @@ def _sleeper(level: str):
 class _Launched:
     """A program of the harness's own, started as those of students are."""
 
-    def __init__(self, control: Control, launcher: subprocess.Popen):
+    def __init__(self, control: Control, launcher: subprocess.Popen, watcher):
         self.control = control
         self.launcher = launcher
+        self.watcher = watcher
         self.lines: list[tuple[str, int, int]] = []
 
     def await_line(self, *words: str) -> tuple[str, int, int]:
@@ -124,7 +125,9 @@ class _Launched:
 
     def await_pid(self) -> int:
         """Wait until the program runs; return its number for us."""
-        self.await_line("pid")
+        launcher = self.await_line("pid")[2]
+        if self.watcher is not None:
+            self.watcher.started(launcher)
         return self.await_line("child")[2]
 
 
@@ -132,10 +135,15 @@ class _Launched:
 def _launched(level: str, program: list[str], *options: str, etc=None, **how):
     """Start a program through the launcher, confined at a level; end it in the end."""
     control = Control()
-    command = [str(build.native("launch")), "-c", str(control.theirs.fileno()), *options]
-    command += ["--", *program]
+    watcher = None if level == "none" else observer.Observer()
+    command = [str(warden.launcher(level)), "-c", str(control.theirs.fileno())]
+    command += [*warden.options(watcher), *options, "--", *program]
+    passed = [control.theirs.fileno()]
     with contextlib.ExitStack() as stack:
         stack.callback(control.close)
+        if watcher is not None:
+            stack.callback(watcher.close)
+            passed.append(watcher.theirs.fileno())
         if level != "none":
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="sl-"))
             os.chmod(folder, 0o711)
@@ -151,12 +159,12 @@ def _launched(level: str, program: list[str], *options: str, etc=None, **how):
             how["cwd"] = "/"
         how = {"stdout": subprocess.DEVNULL, **how}
         launcher = subprocess.Popen(
-            command, pass_fds=[control.theirs.fileno()], stderr=subprocess.DEVNULL, **how
+            command, pass_fds=passed, stderr=subprocess.DEVNULL, **how
         )
         control.theirs.close()
         stack.callback(launcher.wait)
         stack.callback(control.close)
-        yield _Launched(control, launcher)
+        yield _Launched(control, launcher, watcher)
 
 
 @_probe(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from . import blocked as blocking
 from . import breakpoints, diagnosis, waiting
 from .failure import Broken, Failure
-from .kernel import netns, pidfd, proc, syscalls
+from .kernel import limits, netns, pidfd, proc, syscalls
 
 # What a sanitizer is told to exit with; see ``program.environment``.
 SANITIZER_STATUS = 99
@@ -105,6 +105,13 @@ class Process:
         self._handle = -1
         self._launcher_handle = -1
         self._sent: set[int] = set()
+        # Who looks at the program where we may not; see ``kernel.observer``.
+        self.observer = None
+        # Megabytes, if it was ended because it took more.
+        self.most_memory = 0
+        # What was used in all, CPU seconds and bytes at a time; 0 until the end.
+        self.cpu = 0.0
+        self.peak = 0
 
     # -- what the waiting loop asks ------------------------------------------
 
@@ -195,6 +202,21 @@ class Process:
                 self.end()
                 got = f"more than {OUTPUT_LIMIT >> 20} MB on {name}"
                 raise Failure(due, got, f"it prints on {name} for ever")
+
+    def foul(self) -> Failure | None:
+        """Return the failure of a program that nothing can be said about any more.
+
+        It has ended who watches over it, or was ended because of its memory.
+        """
+        if self.most_memory:
+            got = f"{self.name} used more than {self.most_memory} MB"
+            why = "memory is taken again and again: look for a loop or a number without a limit"
+            return Failure(f"at most {self.most_memory} MB of memory", got, why)
+        if self.observer is not None and (self.lost or self.observer.silent):
+            got = f"{self.name} killed its observer"
+            why = "the process that watches over the program was ended or stopped meanwhile"
+            return Failure("a program that leaves others alone", got, why)
+        return None
 
     def how_it_ended(self) -> str:
         """Return in words how the program ended; empty while it lives."""
@@ -430,7 +452,7 @@ class Process:
     def limit_descriptors(self, count: int) -> None:
         """Set how many descriptors the program may have, from outside."""
         with contextlib.suppress(ProcessLookupError):
-            resource.prlimit(self.pid, resource.RLIMIT_NOFILE, (count, proc_hard_limit(self.pid)))
+            limits.prlimit(self.pid, resource.RLIMIT_NOFILE, (count, proc_hard_limit(self.pid)))
 
     def write(self, data: bytes) -> None:
         """Write to the program's stdin."""
@@ -491,6 +513,8 @@ class Process:
         if self.stdin is not None:
             os.close(self.stdin)
             self.stdin = None
+        if self.observer is not None:
+            self.observer.close()
         for output in (self._stdout, self._stderr):
             if output is not None:
                 output.close()
@@ -526,6 +550,12 @@ class Process:
                 self.end_status = End(word, number)
             elif word == "orphans":
                 self.orphans = number
+            elif word == "memory":
+                self.most_memory = number
+            elif word == "cpu":
+                self.cpu = number / 1000
+            elif word == "peak":
+                self.peak = number << 10
             elif word == "gone":
                 self.gone = True
         if self._control.ended and not self.gone:
@@ -568,4 +598,4 @@ def unobservable(error: proc.Hidden) -> Failure:
 
 def proc_hard_limit(pid: int) -> int:
     """Return the hard limit of open files of a process."""
-    return resource.prlimit(pid, resource.RLIMIT_NOFILE)[1]
+    return limits.prlimit(pid, resource.RLIMIT_NOFILE)[1]

@@ -8,11 +8,11 @@ import shlex
 import signal
 import socket
 
-from . import build, diagnosis, peers
+from . import build, diagnosis, peers, warden
 from .clock import Clock
 from .control import Control
 from .failure import Failure, require
-from .kernel import proc, sockdiag, syscalls
+from .kernel import observer, proc, sockdiag, syscalls
 from .process import Output, Process
 
 # Set in full, so that nothing in a program's own text can change them.
@@ -107,7 +107,9 @@ class Program:
         err_fd, err_child = _output("pipe")
         in_child, in_fd = _input(stdin)
         watch = {*watch, *note}
-        command = [self.stage.tool(build.native("launch")), "-c", str(control.theirs.fileno())]
+        watcher = None if self.stage.level == "none" else observer.Observer()
+        launcher = self.stage.tool(warden.launcher(self.stage.level))
+        command = [launcher, "-c", str(control.theirs.fileno()), *warden.options(watcher)]
         if watch:
             command += ["-n", ",".join(map(str, syscalls.numbers(watch)))]
         if keep:
@@ -122,9 +124,13 @@ class Program:
             command += ["-l", f"{key}={value}"]
         command += ["--", self.stage.own_copy(self.path, self.name), *args]
         others = [*keep, *([] if third is None else [third])]
+        if watcher is not None:
+            others.append(watcher.theirs.fileno())
         stdio = (in_child, out_child, err_child)
         launcher = self.stage.spawn(command, stdio, [control.theirs.fileno(), *others], env)
         control.theirs.close()
+        if watcher is not None:
+            watcher.theirs.close()
         for fd in stdio:
             os.close(fd)
         listener = control.listener() if watch else None
@@ -138,6 +144,7 @@ class Program:
             Output(out_fd) if out_fd is not None else None,
             Output(err_fd),
         )
+        process.observer = watcher
         self.stage.processes.append(process)
         process.noted = process.breakpoints.note(note) if note else []
         if watch and "socket" in watch and not self.stage.can("pidfd_getfd"):
@@ -145,6 +152,8 @@ class Program:
         if in_fd is not None:
             os.set_blocking(in_fd, False)
         process.await_pid()
+        if watcher is not None:
+            watcher.started(process.launcher_pid)
         return process
 
     def serve(

@@ -15,6 +15,10 @@ from .kernel import mounts, netns, prctl, proc, sockdiag
 # What a program that is confined in namespaces may leave in its folder: bytes, and files.
 _SIZE = 64 << 20
 _FILES = 4096
+# What a confined program may have.  Processes are counted by user, so only a
+# user of its own, or one in a namespace of its own, has a limit: more than
+# what is known for a fork without end (``waiting``), and no harm to others.
+_LIMITS = (("nofile", 4096), ("nproc", 256))
 
 
 def port_numbers(random_source: random.Random):
@@ -86,9 +90,13 @@ class Stage:
             self.closers.append(lambda: remove(binaries))
         self._binaries = binaries
         self.uid = confine.user() if confine.has_user(level) else None
+        # How the program finds that folder: we follow no link of its there.
+        self._inside = self.folder
         if level == "namespaces":
             mounts.enter()
-            mounts.small(self.folder, _SIZE, _FILES)
+            self._inside = tempfile.mkdtemp(prefix="in-", dir=parent)
+            mounts.small(self._inside, _SIZE, _FILES)
+            mounts.follow_no_link(self.folder, self._inside)
         if self.uid is not None:
             os.chown(self.folder, self.uid, self.uid)
             os.chmod(self.folder, 0o711)
@@ -173,8 +181,9 @@ class Stage:
                 *(os.path.dirname(where) for where, _stamp in self._copies.values()),
                 *filter(None, preloaded.split(":")),
             ],
-            writable=[self.folder],
+            writable=[(self._inside, self.folder)],
             uid=self.uid,
+            limits=_LIMITS if self.uid is not None or self.level == "namespaces" else _LIMITS[:1],
             etc=self.etc,
             stdio=stdio,
             env={"LD_PRELOAD": preloaded} if preloaded else None,
@@ -244,6 +253,11 @@ class Stage:
             return "it was stopped by a signal such as SIGSTOP, which the checker did not send"
         return ""
 
+    def foul(self) -> Failure | None:
+        """Return the failure that stands before all others, whatever was seen."""
+        found = (process.foul() for process in self.processes)
+        return next((one for one in found if one is not None), None)
+
     def close(self) -> Failure | None:
         """End every process, close every descriptor, remove every file.
 
@@ -255,6 +269,8 @@ class Stage:
             if self._said != -1:
                 stack.callback(os.close, self._said)
             if self.level == "namespaces":
+                stack.callback(os.rmdir, self._inside)
+                stack.callback(mounts.uncover, self._inside)
                 stack.callback(mounts.uncover, self.folder)
             for where, _before in self._copies.values():
                 stack.callback(remove, os.path.dirname(where))

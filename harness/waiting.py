@@ -159,6 +159,7 @@ def until(stage, ready, due: str, fds=(), progress=None):
         proc.barrier()
         for process in processes:
             process.service()
+        _check_foul(processes)
         value = ready()
         if value:
             return value
@@ -204,6 +205,13 @@ def in_transit(connections) -> bool:
     return any(
         s.wqueue and unread.get((s.peer, s.peer_port, s.address, s.port)) == 0 for s in connections
     )
+
+
+def _check_foul(processes) -> None:
+    for process in processes:
+        failure = process.foul()
+        if failure is not None:
+            raise failure
 
 
 def _check_limits(processes, meter, due, rounds, look) -> None:

@@ -4,7 +4,7 @@ import importlib.util
 import platform
 import shutil
 
-from .. import build, machine, probes
+from .. import build, confine, machine, probes
 from . import say
 
 # What improves things but is not needed: (program or module, package, use).
@@ -37,6 +37,10 @@ def main(argv: list[str]) -> int:
         )
         if reason:
             say(f"           to mend it: {probe.mend}")
+    best, missed = confine.best()
+    say(f"level      {best}: how well strangers' programs can be confined here")
+    for level, why in missed.items():
+        say(f"           no {level}: {why}")
     for command, package, use in _OPTIONAL:
         if shutil.which(command) is None:
             say(f"optional   {command}, to {use}: sudo apt-get install {package}")

@@ -11,6 +11,7 @@ CLONE_NEWNS = 0x00020000
 
 _MS_NOSUID = 2
 _MS_NODEV = 4
+_MS_REMOUNT = 32
 _MS_NOSYMFOLLOW = 256
 _MNT_DETACH = 2
 _MS_BIND = 0x1000
@@ -26,6 +27,11 @@ def _check(result: int, what: str) -> None:
         raise OSError(number, f"{what}: {os.strerror(number)}")
 
 
+def _mount(source: str, where: str, kind: str, flags: int, options: bytes | None = None) -> None:
+    names = os.fsencode(source), os.fsencode(where), kind.encode("ascii") or None
+    _check(_libc.mount(*names, ctypes.c_ulong(flags), options), f"mount {where}")
+
+
 def enter() -> None:
     """Move this single-threaded process into a mount namespace of its own.
 
@@ -35,8 +41,7 @@ def enter() -> None:
         OSError: the machine refuses; which call is in the message.
     """
     _check(_libc.unshare(CLONE_NEWNS), "unshare")
-    done = _libc.mount(b"none", b"/", None, ctypes.c_ulong(_MS_REC | _MS_PRIVATE), None)
-    _check(done, "mount")
+    _mount("none", "/", "", _MS_REC | _MS_PRIVATE)
 
 
 def cover(where: str, folder: str) -> None:
@@ -49,29 +54,38 @@ def cover(where: str, folder: str) -> None:
     Raises:
         OSError: the machine refuses.
     """
-    source, target = os.fsencode(folder), os.fsencode(where)
-    done = _libc.mount(source, target, None, ctypes.c_ulong(_MS_BIND), None)
-    _check(done, f"mount {where}")
+    _mount(folder, where, "", _MS_BIND)
 
 
 def small(where: str, size: int, files: int) -> None:
     """Mount an empty folder in memory over another one; call ``enter`` first.
 
-    We follow no link in it (MS_NOSYMFOLLOW, since Linux 5.10, mount(2); tmpfs(5)).
-
     Args:
         where: the absolute path of the folder.
-        size: bytes that fit in.
+        size: bytes that fit in; tmpfs(5).
         files: how many files and folders fit in.
 
     Raises:
         OSError: the machine refuses.
     """
-    flags = _MS_NOSUID | _MS_NODEV | _MS_NOSYMFOLLOW
     options = f"size={size},nr_inodes={files},mode=0711".encode("ascii")
-    target = os.fsencode(where)
-    done = _libc.mount(b"none", target, b"tmpfs", ctypes.c_ulong(flags), options)
-    _check(done, f"mount {where}")
+    _mount("none", where, "tmpfs", _MS_NOSUID | _MS_NODEV, options)
+
+
+def follow_no_link(where: str, folder: str) -> None:
+    """Let a folder be seen in a second place, where no link is followed.
+
+    Args:
+        where: the absolute path of that place (MS_NOSYMFOLLOW, since Linux
+            5.10; mount(2)).
+        folder: what is to be seen there.
+
+    Raises:
+        OSError: the machine refuses.
+    """
+    cover(where, folder)
+    flags = _MS_REMOUNT | _MS_BIND | _MS_NOSYMFOLLOW | _MS_NOSUID | _MS_NODEV
+    _mount("none", where, "", flags)
 
 
 def uncover(where: str) -> None:

@@ -1,8 +1,11 @@
 """Descriptors of another process, through pidfd_open(2) and pidfd_getfd(2)."""
 
 import ctypes
+import errno
 import os
 import socket
+
+from . import observer
 
 _PIDFD_GETFD = 438  # the same number on x86-64 and aarch64
 
@@ -20,6 +23,8 @@ def borrow(pid: int, fd: int) -> int:
         copy = _libc.syscall(_PIDFD_GETFD, handle, fd, 0)
         if copy == -1:
             number = ctypes.get_errno()
+            if number == errno.EPERM:
+                return observer.borrow(pid, fd)
             raise OSError(number, f"pidfd_getfd: {os.strerror(number)}")
         return copy
     finally:

@@ -1,6 +1,7 @@
 """A process as ``/proc`` shows it: state, blocked call, descriptors, children.
 
-Sources: proc(5); for CPU clocks, clock_getcpuclockid(3).
+Sources: proc(5); for CPU clocks, clock_getcpuclockid(3).  What is closed to us
+is read by an observer, if there is one.
 """
 
 import collections
@@ -10,7 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import syscalls
+from . import observer, syscalls
 
 O_NONBLOCK = 0o4000
 
@@ -25,7 +26,19 @@ class Hidden(Exception):
 
 
 def _read(path: str) -> str | None:
-    """Return the text of a file under /proc, or None when the task has gone."""
+    """Return the text of a file under /proc, or None when the task has gone.
+
+    Raises:
+        PermissionError: it is closed to us, and to an observer if there is one.
+    """
+    try:
+        data = _read_directly(path)
+    except PermissionError:
+        data = observer.file(path)
+    return None if data is None else data.decode("latin-1")
+
+
+def _read_directly(path: str) -> bytes | None:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except (FileNotFoundError, ProcessLookupError):
@@ -39,7 +52,7 @@ def _read(path: str) -> str | None:
         return None
     finally:
         os.close(fd)
-    return data.decode("latin-1")
+    return data
 
 
 def _guarded(look, pid: int, tid: int | None = None):
@@ -185,23 +198,29 @@ def reaped_seconds(pid: int) -> float:
     return (int(fields[13]) + int(fields[14])) / _TICKS
 
 
+def _links(pid: int) -> dict[int, str]:
+    found = {}
+    try:
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            try:
+                found[int(name)] = os.readlink(f"/proc/{pid}/fd/{name}")
+            except FileNotFoundError:
+                continue  # closed meanwhile
+    except PermissionError:
+        return observer.links(pid)
+    return found
+
+
 def descriptors(pid: int) -> dict[int, str]:
     """Return the open descriptors of a process and what each refers to.
 
     Raises:
         Hidden: the process does not let itself be looked at.
     """
-    found = {}
     try:
-        names = _guarded(lambda: os.listdir(f"/proc/{pid}/fd"), pid) or ()
+        return _guarded(lambda: _links(pid), pid) or {}
     except (FileNotFoundError, ProcessLookupError):
-        return found
-    for name in names:
-        try:
-            found[int(name)] = os.readlink(f"/proc/{pid}/fd/{name}")
-        except OSError:
-            continue
-    return found
+        return {}
 
 
 def socket_inodes(pid: int) -> dict[int, int]:
@@ -255,16 +274,22 @@ def command_line(pid: int) -> list[str]:
 def peek(pid: int, address: int, size: int) -> bytes:
     """Return bytes of a process's memory; empty when it can't be read."""
     try:
-        with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
-            return os.pread(memory.fileno(), size, address)
+        try:
+            with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+                return os.pread(memory.fileno(), size, address)
+        except PermissionError:
+            return observer.peek(pid, address, size)
     except OSError:
         return b""
 
 
 def poke(pid: int, address: int, data: bytes) -> None:
     """Write into a process's memory; OSError when that is refused."""
-    with open(f"/proc/{pid}/mem", "r+b", buffering=0) as memory:
-        os.pwrite(memory.fileno(), data, address)
+    try:
+        with open(f"/proc/{pid}/mem", "r+b", buffering=0) as memory:
+            os.pwrite(memory.fileno(), data, address)
+    except PermissionError:
+        observer.poke(pid, address, data)
 
 
 def current_call(pid: int, tid: int) -> tuple[str, tuple[int, ...]] | None:

@@ -6,7 +6,7 @@
  *   -u UID     become this user and group, without any other group
  *   -f A,B,C   the descriptors that shall be 0, 1 and 2
  *   -e N[=V]   a variable of the environment, set or without a value removed
- *   -l N=V     a resource limit: nofile nproc fsize core cpu stack memlock
+ *   -l N=V     the most that a resource limit may be: nofile nproc fsize core cpu stack memlock
  *   -r PATH    what may be read and executed, with all that is below it
  *   -w PATH    what may be written and made, too
  *
@@ -185,7 +185,7 @@ take_descriptors(char *list)
 		(void)close(fds[i]);
 }
 
-/* Lower both limits, and raise neither above what we have. */
+/* Lower limits, the soft and the hard one, and raise neither. */
 static void
 set_limits(void)
 {
@@ -195,10 +195,11 @@ set_limits(void)
 	for (i = 0; i < nlimits; i++) {
 		if (getrlimit(limits[i].resource, &rl) == -1)
 			die("getrlimit");
-		if (rl.rlim_max == RLIM_INFINITY ||
-		    limits[i].value < rl.rlim_max)
+		/* RLIM_INFINITY is the largest value there is */
+		if (limits[i].value < rl.rlim_max)
 			rl.rlim_max = limits[i].value;
-		rl.rlim_cur = rl.rlim_max;
+		if (rl.rlim_max < rl.rlim_cur)
+			rl.rlim_cur = rl.rlim_max;
 		if (setrlimit(limits[i].resource, &rl) == -1)
 			die("setrlimit");
 	}
@@ -318,11 +319,9 @@ static const int refused[] = {
     SYS_userfaultfd,
     SYS_fanotify_init,
     SYS_open_by_handle_at,
-    SYS_process_vm_writev,
     SYS_kcmp,
     SYS_move_pages,
     SYS_migrate_pages,
-    438, /* pidfd_getfd */
     440, /* process_madvise */
     425, /* io_uring_setup */
     426, /* io_uring_enter */

@@ -1,7 +1,7 @@
 /* launch.c - start one program, alone and without privilege, and end all of it.
  *
  * usage: launch -c FD [-n NR,...] [-k FD,...] [-i SIG,...] [-l NAME=VALUE]...
- *               [-o N] -- PROG [ARG]...
+ *               [-o N] [-3 FD] [-g] [-q FD] [-m BYTES] -- PROG [ARG]...
  *
  *   -c FD     a UNIX stream socket to the harness.  It carries, as lines, what
  *             became of the program; with the first byte, if -n is given, the
@@ -14,10 +14,19 @@
  *   -o N      leave the program no descriptor below N: open /dev/null there
  *   -3 FD     a descriptor that the program shall have as its number 3
  *
+ * With WARDEN defined, for programs of strangers:
+ *
+ *   -g        keep the program's signals among its own processes; see scope.c
+ *   -q FD     a UNIX packet socket, on which to answer what the harness may not
+ *             see itself; see observe.c
+ *   -m BYTES  end everything when the program takes more memory than this
+ *
  * Lines: "child N" (said by the program's process itself before it becomes the
  * program; N is its own number for itself), "pid N" (it has become the program),
  * "exit N" or "signal N" (the program), "orphans N" (so many others have ended
- * here; said of powers of two), "gone".
+ * here; said of powers of two), "gone".  Of a WARDEN also "memory N", the
+ * megabytes that were too much, and just before "gone" what was used, "cpu N" in
+ * milliseconds and "peak N" in kilobytes.
  */
 #define _GNU_SOURCE
 #include <sys/prctl.h>
@@ -27,6 +36,11 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#ifdef WARDEN
+#include <sys/stat.h>
+#include <sys/timerfd.h>
+#include <sys/uio.h>
+#endif
 
 #include <linux/audit.h>
 #include <linux/capability.h>
@@ -34,6 +48,10 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 
+#ifdef WARDEN
+#include <dirent.h>
+#include <limits.h>
+#endif
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -83,6 +101,15 @@ static struct {
 static int nlimits;
 static int occupied;
 static int third = -1;
+static pid_t launcher;
+#ifdef WARDEN
+static int questions = -1;
+static int guarded;
+static long page_size;
+#define WARDEN_OPTIONS "gq:m:"
+#else
+#define WARDEN_OPTIONS ""
+#endif
 
 static void
 die(const char *what)
@@ -188,32 +215,19 @@ drop_capabilities(void)
 		die("no_new_privs");
 }
 
-#define LOAD(field)                                             \
-	(struct sock_filter) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, \
-	    offsetof(struct seccomp_data, field))
-#define IS(k, yes, no)       \
-	(struct sock_filter) \
-	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(k), (yes), (no))
-#define RETURN(k) (struct sock_filter) BPF_STMT(BPF_RET | BPF_K, (k))
+#define LOAD(field) \
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
+#define IS(k, yes, no) \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(k), (yes), (no))
+#define RETURN(k) BPF_STMT(BPF_RET | BPF_K, (k))
 
-/*
- * End by SIGSYS whoever sends a signal to everybody: kill of the -1 that a call
- * has returned is a mistake that ends more than the program.  Nobody may send
- * one to us.  Where filters are refused there is no such guard.
- */
-static void
-guard_others(void)
-{
-	struct sock_filter code[] = {LOAD(arch), IS(ARCH, 0, 8), LOAD(nr),
-	    IS(SYS_kill, 0, 4), LOAD(args[0]), IS(-1, 4, 0),
-	    IS(getppid(), 2, 0), IS(-getppid(), 1, 0),
-	    RETURN(SECCOMP_RET_ALLOW), RETURN(SECCOMP_RET_ERRNO | EPERM),
-	    RETURN(SECCOMP_RET_KILL_PROCESS)};
-	struct sock_fprog prog = {.len = sizeof(code) / sizeof(code[0]),
-	    .filter = code};
-
-	(void)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog);
-}
+#include "launch/guard.c"
+#ifdef WARDEN
+#include "launch/scope.c"
+#include "launch/family.c"
+#include "launch/memory.c"
+#include "launch/observe.c"
+#endif
 
 /* Report the watched calls; every other call runs as ever. */
 static int
@@ -227,19 +241,19 @@ install_filter(void)
 	long fd;
 	int i;
 
-	code[n++] = LOAD(arch);
-	code[n++] = IS(ARCH, 1, 0);
-	code[n++] = RETURN(SECCOMP_RET_ALLOW);
-	code[n++] = LOAD(nr);
-	code[n++] = IS(SYS_sendmsg, 0, 4);
-	code[n++] = LOAD(args[0]);
-	code[n++] = IS(handover, 0, 1);
-	code[n++] = RETURN(SECCOMP_RET_ALLOW);
-	code[n++] = LOAD(nr);
+	code[n++] = (struct sock_filter)LOAD(arch);
+	code[n++] = (struct sock_filter)IS(ARCH, 1, 0);
+	code[n++] = (struct sock_filter)RETURN(SECCOMP_RET_ALLOW);
+	code[n++] = (struct sock_filter)LOAD(nr);
+	code[n++] = (struct sock_filter)IS(SYS_sendmsg, 0, 4);
+	code[n++] = (struct sock_filter)LOAD(args[0]);
+	code[n++] = (struct sock_filter)IS(handover, 0, 1);
+	code[n++] = (struct sock_filter)RETURN(SECCOMP_RET_ALLOW);
+	code[n++] = (struct sock_filter)LOAD(nr);
 	for (i = 0; i < nwatch; i++)
-		code[n++] = IS(watch[i], nwatch - i, 0);
-	code[n++] = RETURN(SECCOMP_RET_ALLOW);
-	code[n++] = RETURN(SECCOMP_RET_USER_NOTIF);
+		code[n++] = (struct sock_filter)IS(watch[i], nwatch - i, 0);
+	code[n++] = (struct sock_filter)RETURN(SECCOMP_RET_ALLOW);
+	code[n++] = (struct sock_filter)RETURN(SECCOMP_RET_USER_NOTIF);
 	prog.len = (unsigned short)n;
 	fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &prog);
 	if (fd == -1 && errno == EINVAL) {
@@ -372,6 +386,10 @@ become(char **argv)
 	}
 	drop_capabilities();
 	guard_others();
+#ifdef WARDEN
+	if (guarded)
+		keep_signals_in();
+#endif
 	if (nwatch > 0) {
 		int fd = install_filter();
 
@@ -419,6 +437,9 @@ end_all(void)
 			sweep();
 		/* all that were there are dying; wait for the next of them */
 	} while (waitpid(-1, NULL, 0) > 0);
+#ifdef WARDEN
+	say_usage();
+#endif
 	say("gone", -1);
 	_exit(0);
 }
@@ -453,12 +474,19 @@ reap(pid_t program)
 static void
 watch_over(pid_t pid, int sigfd)
 {
-	struct pollfd fds[2] = {{.fd = control, .events = POLLIN},
-	    {.fd = sigfd, .events = POLLIN}};
+	struct pollfd fds[] = {
+	    {.fd = control, .events = POLLIN},
+	    {.fd = sigfd, .events = POLLIN},
+#ifdef WARDEN
+	    {.fd = ticks, .events = POLLIN},
+	    {.fd = questions, .events = POLLIN},
+#endif
+	};
 	struct signalfd_siginfo info;
 
 	for (;;) {
-		if (poll(fds, 2, -1) == -1 && errno != EINTR)
+		if (poll(fds, sizeof(fds) / sizeof(fds[0]), -1) == -1 &&
+		    errno != EINTR)
 			end_all();
 		if (fds[0].revents != 0)
 			end_all();
@@ -466,6 +494,14 @@ watch_over(pid_t pid, int sigfd)
 			(void)read(sigfd, &info, sizeof(info));
 			reap(pid);
 		}
+#ifdef WARDEN
+		if (fds[2].revents != 0)
+			look_at_memory();
+		if (fds[3].revents != 0) {
+			answer_question();
+			fds[3].fd = questions;
+		}
+#endif
 	}
 }
 
@@ -478,7 +514,8 @@ main(int argc, char **argv)
 	char byte;
 	int opt, sigfd, null, started[2];
 
-	while ((opt = getopt(argc, argv, "+c:n:k:i:l:o:3:")) != -1) {
+	while ((opt = getopt(argc, argv, "+c:n:k:i:l:o:3:" WARDEN_OPTIONS)) !=
+	    -1) {
 		switch (opt) {
 		case 'c':
 			control = number(optarg);
@@ -501,6 +538,17 @@ main(int argc, char **argv)
 		case '3':
 			third = number(optarg);
 			break;
+#ifdef WARDEN
+		case 'g':
+			guarded = 1;
+			break;
+		case 'q':
+			questions = number(optarg);
+			break;
+		case 'm':
+			most_memory = strtoull(optarg, NULL, 10);
+			break;
+#endif
 		default:
 			return 2;
 		}
@@ -516,13 +564,14 @@ main(int argc, char **argv)
 	sigfd = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (sigfd == -1 || pipe2(started, O_CLOEXEC) == -1)
 		die("signalfd");
+	launcher = getpid();
+	/* whoever runs as the same user shall not look into us; exec ends that */
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	pid = fork();
 	if (pid == -1)
 		die("fork");
 	if (pid == 0)
 		become(argv);
-	/* whoever runs as the same user shall not look into us */
-	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	close(started[1]);
 	/* The program's pipes must be its own: they end when it ends. */
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -538,6 +587,10 @@ main(int argc, char **argv)
 		n = read(started[0], &byte, 1);
 	while (n == -1 && errno == EINTR);
 	say("pid", pid);
+#ifdef WARDEN
+	if (most_memory > 0)
+		start_looking();
+#endif
 	watch_over(pid, sigfd);
 	return 0;
 }

@@ -133,7 +133,7 @@ def test_schema_is_strict(change, good):
         "after": [],
         "seconds": 0.0,
     }
-    document = result.new("1", "", {})
+    document = result.new("1", "none", {})
     lab = result.new_lab("03-x", [check])
     check.update(change)
     document.update(state="complete", labs=[lab])
@@ -146,7 +146,7 @@ def test_schema_is_strict(change, good):
 
 def test_not_run_while_running():
     """Only a document that is not complete may have something undecided."""
-    document = result.new("1", "", {})
+    document = result.new("1", "none", {})
     jsonschema.validate(document, SCHEMA)
     assert document["state"] == "running"
 
@@ -157,7 +157,7 @@ def test_write_follows_no_link(tmp_path):
     precious.write_text("mine")
     (tmp_path / f".result.json.{os.getpid()}").symlink_to(precious)
     target.symlink_to(precious)
-    result.write(result.new("1", "", {}), target)
+    result.write(result.new("1", "none", {}), target)
     assert precious.read_text() == "mine"
     assert result.read(target)["state"] == "running"
     assert not target.is_symlink()
@@ -188,7 +188,7 @@ def test_written_as_it_grows(tmp_path):
     """What is kept of the text from one writing to the next is never out of date."""
     record = {"name": "test_a", "program": "a", "outcome": "not run", "points": 0, "max": 2}
     checks = [record | {"challenge": False}, record | {"name": "test_b", "challenge": False}]
-    document = result.new("1", "", {})
+    document = result.new("1", "none", {})
     document["labs"] += [result.new_lab("01-a", checks), result.new_lab("02-b", [])]
     known, target = {}, tmp_path / "result.json"
     for outcome in ("not run", "passed", "failed"):

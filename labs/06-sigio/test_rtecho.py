@@ -3,7 +3,7 @@
 import resource
 
 from harness import Failure, check, fail, require, sigio
-from harness.kernel import netns
+from harness.kernel import limits, netns
 from harness.program import Server
 
 MANY = 12
@@ -127,12 +127,12 @@ def test_overflow(program):
     for client in clients:
         ask(program, client)
     for room in (0, None):
-        hard = resource.prlimit(server.process.pid, resource.RLIMIT_SIGPENDING)[1]
+        hard = limits.prlimit(server.process.pid, resource.RLIMIT_SIGPENDING)[1]
         program.stage.tape.add(
             "limit", f"the queue of signals: {'no room' if room == 0 else 'as before'}"
         )
         soft = hard if room is None else room
-        resource.prlimit(server.process.pid, resource.RLIMIT_SIGPENDING, (soft, hard))
+        limits.prlimit(server.process.pid, resource.RLIMIT_SIGPENDING, (soft, hard))
         server.process.freeze()
         said = []
         for client in clients:

@@ -1,0 +1,27 @@
+"""The launcher's part in confinement: it watches over a program where we can't.
+
+At every level but ``none`` it is built with WARDEN; see ``native/launch.c``.
+"""
+
+from pathlib import Path
+
+from . import build
+from .kernel.observer import Observer
+
+# How much memory a program may take with all that it starts, in bytes.  The
+# sanitizer keeps up to 256 MB of what was freed.
+MEMORY = 512 << 20
+# How the launcher is compiled.
+NATIVE = ("launch", "-DWARDEN")
+
+
+def launcher(level: str) -> Path:
+    """Return the launcher for programs that are confined at a level."""
+    return build.native("launch") if level == "none" else build.native(*NATIVE)
+
+
+def options(observer: Observer | None) -> list[str]:
+    """Return what a launcher is told besides, where it is an observer."""
+    if observer is None:
+        return []
+    return ["-g", "-m", str(MEMORY), "-q", str(observer.theirs.fileno())]
