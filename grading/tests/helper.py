@@ -44,7 +44,9 @@ def environment(build: Path, **variables: str) -> dict[str, str]:
     return {**env, "SOCKLAB_BUILD": str(build), **variables}
 
 
-def verb(build: Path, *args, **variables: str) -> subprocess.CompletedProcess:
+def verb(
+    build: Path, *args, limit: float | None = 300, **variables: str
+) -> subprocess.CompletedProcess:
     """Run a verb as an instructor does; return the finished process."""
     return subprocess.run(
         command(*args),
@@ -53,7 +55,7 @@ def verb(build: Path, *args, **variables: str) -> subprocess.CompletedProcess:
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,
-        timeout=300,
+        timeout=limit,
         check=False,
     )
 

@@ -117,9 +117,16 @@ def _tasks(entries: manifest.Manifest, shard: tuple[int, int], again: Again | No
                 yield entry, document
 
 
+def _same_checks(entry: dict, found: list[labs.Lab]) -> None:
+    """Refuse to go on when the checks are not those of the manifest, also in the middle."""
+    if manifest.checks_digest(found) != entry["checks"]:
+        raise labs.Unknown("The checks have changed since this run was planned: plan again.")
+
+
 def _judge(run: Path, job: pool.Job, found: list[labs.Lab], here: ground.Ground) -> dict:
     """Return the result of a finished harness; ``results.Trouble`` if it is none."""
     entry = job.task.entry
+    _same_checks(entry, found)
     document = results.accept(job.result, job.process.returncode, entry, here)
     copy = intake.contents(run / "intake" / entry["id"], found)
     now = manifest.key(entry["checks"], entry["labs"], copy)
@@ -170,8 +177,7 @@ def work(
     if first is None:
         return 0
     found = [labs.find(name) for name in first["labs"]]
-    if manifest.checks_digest(found) != first["checks"]:
-        raise labs.Unknown("The checks have changed since this run was planned: plan again.")
+    _same_checks(first, found)
     with _scratch(run) as (scratch, temporary):
         here = ground.settle(run) if total else None
         for line in here.words() if here else ():

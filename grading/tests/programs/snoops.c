@@ -76,8 +76,8 @@ look_at_names(const char *folder)
 static void
 look_at_process(const char *pid)
 {
-	static const char *const files[] = {
-	    "cmdline", "environ", "maps", "mountinfo", "comm", "status"};
+	static const char *const files[] = {"cmdline", "environ", "maps",
+	    "mountinfo", "comm", "status"};
 	char path[300];
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
@@ -122,6 +122,7 @@ main(int argc, char *argv[])
 	}
 	look_at_process("self");
 	look_into("/proc/self/exe");
-	fprintf(stderr, "looked at more than 20 places: %s\n", searched > 20 ? "yes" : "no");
+	fprintf(stderr, "looked at more than 20 places: %s\n",
+	    searched > 20 ? "yes" : "no");
 	return 0;
 }
