@@ -9,6 +9,7 @@ import pytest
 from grading import gradebook, manifest, results
 from grading.tests.helper import inodes, small, verb
 from grading.tests.made_up import ENTRY, document
+from harness.tests.arena import validate
 
 MENDED = "bindto/test_errors"
 
@@ -149,6 +150,7 @@ def test_one_check_again_for_everybody(copied, build):
         assert found["labs"][0]["points"] == points
         assert [one["checks"] for one in found["regraded"]] == [[MENDED]]
         assert found["regraded"][0]["seed"] == found["seed"]
+        validate(found)
     entries = manifest.read(copied / "run")
     assert all(results.grade(copied / "run", one) for one in entries)
     report = (copied / "run" / "reports" / "anna.txt").read_text(encoding="utf-8")
