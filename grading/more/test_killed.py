@@ -82,7 +82,7 @@ def killed(build, tmp_path_factory) -> Killed:
         # a folder of its own, so that nothing that was graded undisturbed is there already
         env = environment(top / "build", SEED=SEED, TMPDIR=temporary)
         for _ in range(KILLS):
-            moment = pick.uniform(0.05, seconds / 5)
+            moment = pick.uniform(0.05, seconds / 3)
             killer = [sys.executable, "-m", "grading.more.killer", str(moment), str(LIMIT), *args]
             one = subprocess.run(
                 killer, cwd=labs.ROOT, env=env, capture_output=True, text=True, check=False
