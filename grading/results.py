@@ -72,9 +72,9 @@ def trouble(run: Path, entry: dict) -> str:
         return ""
     try:
         record = json.loads(_error(run, entry).read_text(encoding="ascii"))
-    except (OSError, ValueError):
+        return record["why"] if record["key"] == entry["key"] else ""
+    except (OSError, ValueError, KeyError, TypeError):
         return ""
-    return record["why"] if record.get("key") == entry["key"] else ""
 
 
 def accept(path: Path, status: int, entry: dict, ground) -> dict:

@@ -10,6 +10,17 @@ from pathlib import Path
 
 from grading.__main__ import main
 
+
+def command(file, *args) -> list[str]:
+    """Return the command that runs a verb and writes its peak to a file."""
+    return [sys.executable, "-m", "grading.more.measured", str(file), *map(str, args)]
+
+
+def peak(file) -> int:
+    """Return what was written there, in kilobytes."""
+    return int(Path(file).read_text(encoding="ascii"))
+
+
 if __name__ == "__main__":
     status = main(sys.argv[2:])
     said = Path("/proc/self/status").read_text(encoding="ascii")

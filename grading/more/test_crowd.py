@@ -6,7 +6,6 @@ The sizes are those of N, such as N="50 500"; what is measured is printed.
 import os
 import re
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from grading import crowd, gradebook, manifest, results, sample
+from grading.more import measured
 from grading.tests.helper import environment, verb
 from harness import labs
 
@@ -42,10 +42,10 @@ def graded(request, build, tmp_path_factory) -> Graded:
     if size not in _graded:
         top = tmp_path_factory.mktemp(f"crowd-{size}")
         kinds = crowd.make(top / "class", size, SEED)
-        args = ["-m", "grading.more.measured", top / "peak", "grade", top / "class", top / "run"]
+        args = ["grade", top / "class", top / "run", sample.LAB]
         began = time.monotonic()
         done = subprocess.run(
-            [sys.executable, *map(str, args), sample.LAB],
+            measured.command(top / "peak", *args),
             cwd=labs.ROOT,
             env=environment(build, SEED=SEED),
             capture_output=True,
@@ -55,7 +55,7 @@ def graded(request, build, tmp_path_factory) -> Graded:
         )
         seconds = time.monotonic() - began
         assert done.returncode == 0, done.stdout[-4000:] + done.stderr
-        peak = int((top / "peak").read_text(encoding="ascii"))
+        peak = measured.peak(top / "peak")
         _graded[size] = Graded(top / "run", kinds, seconds, peak, done.stdout)
     return _graded[size]
 

@@ -19,7 +19,7 @@ import pytest
 
 from grading import crowd, gradebook, manifest, results, sample
 from grading.tests.helper import command, environment, verb
-from harness import labs
+from harness import confine, labs
 
 SEED = os.environ.get("SEED", "").strip() or secrets.token_hex(4)
 SIZE = 12
@@ -62,14 +62,17 @@ def _whole(run: Path) -> tuple[dict[str, int], list[str]]:
     return valid, [*broken, *sorted(names)]
 
 
-@pytest.fixture(scope="module")
-def killed(build, tmp_path_factory) -> Killed:
+@pytest.fixture(scope="module", params=confine.LEVELS[:2])
+def killed(request, build, tmp_path_factory) -> Killed:
     """A class with attackers in it, graded undisturbed, and graded with ten kills."""
+    level = request.param
+    if confine.why_not(level):
+        pytest.skip(f"level {level}: {confine.why_not(level)}")
     top = tmp_path_factory.mktemp("killed")
     crowd.make(top / "class", SIZE, SEED)
     began = time.monotonic()
     args = ["grade", top / "class", top / "calm", sample.LAB]
-    done = verb(build, *args, limit=None, SEED=SEED)
+    done = verb(build, *args, limit=None, SEED=SEED, LEVEL=level)
     seconds = time.monotonic() - began
     assert done.returncode == 0, f"SEED={SEED}" + done.stdout + done.stderr
     run = top / "run"
@@ -80,7 +83,7 @@ def killed(build, tmp_path_factory) -> Killed:
     with tempfile.TemporaryDirectory(prefix="slk-") as temporary:
         os.chmod(temporary, 0o711)
         # a folder of its own, so that nothing that was graded undisturbed is there already
-        env = environment(top / "build", SEED=SEED, TMPDIR=temporary)
+        env = environment(top / "build", SEED=SEED, LEVEL=level, TMPDIR=temporary)
         for _ in range(KILLS):
             moment = pick.uniform(0.05, seconds / 3)
             killer = [sys.executable, "-m", "grading.more.killer", str(moment), str(LIMIT), *args]

@@ -1,12 +1,14 @@
 """Bad input is one sentence on stderr and exit status 2, never a traceback."""
 
 import json
+import os
 
 import pytest
 
 from grading import manifest
 from grading.__main__ import main
 from grading.tests.helper import verb
+from grading.verbs import take_jobs
 
 
 @pytest.fixture
@@ -58,6 +60,17 @@ def test_empty_folder(tmp_path, capsys):
 def test_unknown_lab(handed_in, tmp_path, capsys):
     """A lab that there is not."""
     assert "There is no lab 77." in _sentence(capsys, "grade", handed_in, tmp_path / "run", "77")
+
+
+def test_more_jobs_than_cpus(monkeypatch, capsys):
+    """There are never more jobs than CPUs, and that is said."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1})
+    assert take_jobs(["run", "-j", "64"]) == (["run"], 2)
+    assert capsys.readouterr().out == "64 jobs are more than the CPUs here: 2 at a time.\n"
+    monkeypatch.delenv("JOBS", raising=False)
+    assert take_jobs(["run"]) == (["run"], 2)
+    monkeypatch.setenv("JOBS", "1")
+    assert take_jobs(["run"]) == (["run"], 1)
 
 
 def test_run_that_can_not_be_written(handed_in, tmp_path, capsys):

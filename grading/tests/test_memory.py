@@ -2,9 +2,9 @@
 
 import json
 import subprocess
-import sys
 
 from grading import manifest
+from grading.more import measured
 from grading.tests.helper import environment
 from harness import labs
 
@@ -14,9 +14,8 @@ _EACH = 2
 
 def _peak(build, top, *args) -> int:
     """Return the peak of a verb in kilobytes."""
-    command = [sys.executable, "-m", "grading.more.measured", str(top / "peak"), *map(str, args)]
     done = subprocess.run(
-        command,
+        measured.command(top / "peak", *args),
         cwd=labs.ROOT,
         env=environment(build, ALLOW_WEAK="1"),
         capture_output=True,
@@ -24,7 +23,7 @@ def _peak(build, top, *args) -> int:
         check=False,
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr
-    return int((top / "peak").read_text(encoding="ascii"))
+    return measured.peak(top / "peak")
 
 
 def _class(build, top, count: int, document: dict) -> dict[str, int]:

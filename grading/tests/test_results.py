@@ -1,5 +1,7 @@
 """What is a grade, and what is trouble of our own."""
 
+import json
+
 import pytest
 
 from grading import ground, results
@@ -30,6 +32,34 @@ def test_what_is_no_grade(tmp_path, status, changes):
     results.result.write({**document(), **changes}, file)
     with pytest.raises(results.Trouble):
         results.accept(file, status, ENTRY, GROUND)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 200, -2])
+def test_result_that_is_half_there(tmp_path, cut):
+    """A file that is cut off, whoever did that, is no result, and no error either."""
+    (tmp_path / "results").mkdir()
+    results.store(tmp_path, ENTRY, document(), tmp_path)
+    path = tmp_path / "results" / "anna.json"
+    assert results.grade(tmp_path, ENTRY)
+    path.write_bytes(path.read_bytes()[:cut])
+    path.with_suffix(".error").write_bytes(path.read_bytes())
+    assert results.grade(tmp_path, ENTRY) is None
+    assert results.of_same_files(tmp_path, ENTRY) is None
+    assert results.trouble(tmp_path, ENTRY) == ""
+
+
+@pytest.mark.parametrize(
+    "changes", [{"state": "running"}, {"submission": []}, {"submission": {"id": "ben"}}]
+)
+def test_result_of_something_else(tmp_path, changes):
+    """What is no finished grade of this submission is none."""
+    (tmp_path / "results").mkdir()
+    stamp = {"id": "anna", "key": "k", "contents": "f"}
+    path = tmp_path / "results" / "anna.json"
+    path.write_text(json.dumps({**document(), "submission": stamp, **changes}), encoding="ascii")
+    assert results.grade(tmp_path, ENTRY) is None
+    path.write_text("[]", encoding="ascii")
+    assert results.grade(tmp_path, ENTRY) is None
 
 
 def test_what_is_a_grade(tmp_path):
