@@ -89,7 +89,7 @@ class Bar:
         self.count.add(error)
         if error:
             self.note(name, text)
-        self.bar.update(self.task, completed=self.count.done, last=name)
+        self.bar.update(self.task, completed=self.count.done)
         self.tick()
 
     def note(self, name: str, text: str) -> None:
@@ -113,11 +113,10 @@ def shown(total: int) -> Iterator[Lines | Bar]:
     if rich is None:
         yield Lines(count)
         return
-    columns = ("{task.completed}/{task.total}", rich.BarColumn(), "{task.fields[words]}")
+    columns = ("{task.completed}/{task.total}", rich.BarColumn(20), "{task.fields[words]}")
     # no thread of its own: a fork beside threads is not safe, and harnesses are forked
-    bar = rich.Progress(*columns, "{task.fields[last]}", auto_refresh=False)
-    with bar:
-        yield Bar(count, bar, bar.add_task("", total=total, words="", last=""))
+    with rich.Progress(*columns, auto_refresh=False) as bar:
+        yield Bar(count, bar, bar.add_task("", total=total, words=""))
 
 
 def _rich():
