@@ -21,7 +21,7 @@ help:
 	@awk -F ':.*## ' '/^## /{print "\n" substr($$0, 4)} \
 	  /^[a-zN%-]+:.*## /{gsub("%", "NN", $$1); printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
-## Student (CHECK=incsrv or CHECK=incsrv/test_listens picks, SEED=n repeats, JOBS=n)
+## Student (CHECK=incsrv or CHECK=incsrv/test_listens picks, SEED=n repeats, JOBS=n, LEVEL=confines)
 check: ## build and check all labs, then a table
 	@$(RUN_SH) harness check
 

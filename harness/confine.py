@@ -20,7 +20,7 @@ import tempfile
 from pathlib import Path
 
 from . import build
-from .kernel import netns
+from .kernel import mounts, netns
 
 LEVELS = ("namespaces", "other uid", "same uid", "none")
 # The variable that asks for a level.
@@ -30,8 +30,11 @@ VARIABLE = "LEVEL"
 # its own begin at 61184 (systemd.exec(5), DynamicUser=).
 FIRST_UID = 61000
 LAST_UID = 61183
-# Bytes of what a program may write to /tmp and /dev/shm.
+# Bytes of what a program may write to /tmp and to /dev/shm, and to its own
+# folder, and how many files it may make there.
 _TMP = 16 << 20
+_SIZE = 64 << 20
+_FILES = 4096
 # In the root folder, these are links into /usr today, and were folders once.
 _ROOT = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 # What the loader and the C library read; nobody's secrets are among them.
@@ -153,7 +156,8 @@ def _namespaces(
         # a user namespace would only widen what the program can try
         words += ["--cap-drop", "ALL"]
         if uid is not None:
-            words += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+            for name in ("SETUID", "SETGID", "SETPCAP"):
+                words += ["--cap-add", f"CAP_{name}"]
     for path in _ROOT:
         if os.path.islink(path):
             words += ["--symlink", os.readlink(path), path]
@@ -245,6 +249,24 @@ def reachable(path, folder: str) -> str:
     return where
 
 
+def small_folder(where: str, parent: str | None) -> str:
+    """Make a folder one of limited size in which we follow no link.
+
+    We are in a mount namespace of our own.
+
+    Args:
+        where: the folder.
+        parent: where to make another one, in which a program may follow its links.
+
+    Returns:
+        That one.  Both are the same, and to be uncovered in the end.
+    """
+    inside = tempfile.mkdtemp(prefix="in-", dir=parent)
+    mounts.small(inside, _SIZE, _FILES)
+    mounts.follow_no_link(where, inside)
+    return inside
+
+
 _mine: dict[int, Uid] = {}
 
 
@@ -299,16 +321,26 @@ def probe(level: str) -> str:
 def _try(level: str) -> str:
     if level == "namespaces" and bubblewrap() is None:
         return "bubblewrap is not installed: sudo apt-get install bubblewrap"
-    # checks run in a network namespace, where the machine allows that
-    with contextlib.suppress(OSError):
-        netns.enter()
+    if Path(__file__).resolve().is_relative_to("/usr"):
+        return "this copy of socklab lies below /usr, where programs may read: put it elsewhere"
+    try:
+        netns.enter()  # where checks run, and where programs are started
+    except OSError as error:
+        if level == "namespaces":
+            return str(error)
     uid = user() if has_user(level) else None
-    # cut short, lest it be read where it must not be
-    with tempfile.TemporaryDirectory(prefix="sl-") as parent:
+    with contextlib.ExitStack() as stack:
+        parent = stack.enter_context(tempfile.TemporaryDirectory(prefix="sl-"))
         os.chmod(parent, 0o711)
         mine, other = Path(parent) / "mine", Path(parent) / "other"
         mine.mkdir(mode=0o700)
         other.write_text("secret", encoding="ascii")
+        inside = str(mine)
+        if level == "namespaces":
+            mounts.enter()
+            inside = small_folder(str(mine), parent)
+            stack.callback(mounts.uncover, inside)
+            stack.callback(mounts.uncover, str(mine))
         inner = reachable(native(), parent)
         if uid is not None:
             os.chown(mine, uid, uid)
@@ -316,7 +348,7 @@ def _try(level: str) -> str:
             command(
                 level,
                 ["/bin/sh", "-c", _TRY, "sh", str(mine), str(other)],
-                writable=[str(mine)],
+                writable=[(inside, str(mine))],
                 uid=uid,
                 limits=[("core", 0)],
                 inner=inner,

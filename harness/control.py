@@ -55,7 +55,10 @@ class Control:
 
     def _take(self, flags: int) -> tuple[list[tuple[str, int, int]], list[int]]:
         flags |= socket.MSG_CMSG_CLOEXEC
-        data, ancillary, _flags, _address = self._ours.recvmsg(4096, _SPACE, flags)
+        try:
+            data, ancillary, _flags, _address = self._ours.recvmsg(4096, _SPACE, flags)
+        except ConnectionResetError:  # it was killed before it read our order
+            data, ancillary = b"", []
         self.ended = not data
         pid, fds = 0, array.array("i")
         for _level, kind, content in ancillary:

@@ -12,9 +12,6 @@ from . import build, confine, diagnosis
 from .failure import Failure, Tape
 from .kernel import mounts, netns, prctl, proc, sockdiag
 
-# What a program that is confined in namespaces may leave in its folder: bytes, and files.
-_SIZE = 64 << 20
-_FILES = 4096
 # What a confined program may have.  Processes are counted by user, so only a
 # user of its own, or one in a namespace of its own, has a limit: more than
 # what is known for a fork without end (``waiting``), and no harm to others.
@@ -94,9 +91,7 @@ class Stage:
         self._inside = self.folder
         if level == "namespaces":
             mounts.enter()
-            self._inside = tempfile.mkdtemp(prefix="in-", dir=parent)
-            mounts.small(self._inside, _SIZE, _FILES)
-            mounts.follow_no_link(self.folder, self._inside)
+            self._inside = confine.small_folder(self.folder, parent)
         if self.uid is not None:
             os.chown(self.folder, self.uid, self.uid)
             os.chmod(self.folder, 0o711)

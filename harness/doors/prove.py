@@ -26,7 +26,8 @@ def main(argv: list[str]) -> int:
         units = proof.mutant_units(mutants, checks, where)
         for path in variants:
             units.append(plugin.Unit(proof.overlay(lab, where / path.name, path), path.name))
-        entries = {entry["name"]: entry for entry in proof.run(units, jobs, level=asked_level())["labs"]}
+        document = proof.run(units, jobs, level=asked_level())
+    entries = {entry["name"]: entry for entry in document["labs"]}
     for one in mutants:
         problem = proof.verdict(one, entries[one.label])
         wrong += bool(problem)

@@ -6,7 +6,8 @@
  *   -u UID     become this user and group, without any other group
  *   -f A,B,C   the descriptors that shall be 0, 1 and 2
  *   -e N[=V]   a variable of the environment, set or without a value removed
- *   -l N=V     the most that a resource limit may be: nofile nproc fsize core cpu stack memlock
+ *   -l N=V     the most that a resource limit may be: nofile nproc fsize core
+ *              cpu stack memlock
  *   -r PATH    what may be read and executed, with all that is below it
  *   -w PATH    what may be written and made, too
  *
@@ -205,9 +206,15 @@ set_limits(void)
 	}
 }
 
+/* Become another user; the change takes all capabilities along. */
 static void
 become(unsigned long uid)
 {
+	int cap;
+
+	/* not all may be ours to drop; no_new_privs keeps them useless then */
+	for (cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
+		(void)prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
 	if (setgroups(0, NULL) == -1)
 		die("setgroups");
 	if (setresgid((gid_t)uid, (gid_t)uid, (gid_t)uid) == -1)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import build, labs, probes, program, stage, workers
+from harness import build, confine, labs, probes, program, stage, workers
 from harness.tests.arena import Arena, reference
 
 PROGRAMS = Path(__file__).resolve().parent / "programs"
@@ -36,7 +36,16 @@ def door():
     return run
 
 
-_VARIABLES = {"SRC", "LABS", "RESULT", "CHECK", "SEED", "JOBS", "YES"}
+_VARIABLES = {"SRC", "LABS", "RESULT", "CHECK", "SEED", "JOBS", "YES", "LEVEL"}
+
+
+@pytest.fixture(params=confine.LEVELS[:-1])
+def level(request):
+    """Each level above none; one that can't be had here is skipped, and says why."""
+    why = confine.why_not(request.param)
+    if why:
+        pytest.skip(f"{request.param}: {why}")
+    return request.param
 
 
 @pytest.fixture(scope="session")
@@ -80,12 +89,12 @@ def world(small):
     hold it; what it raises fails the test.
     """
 
-    def run(work, private: bool | None = None, lacks=(), limit: float = 60.0):
+    def run(work, private: bool | None = None, lacks=(), limit: float = 60.0, level="none"):
         answers = []
         apart = not probes.failing("netns") if private is None else private
 
         def in_child():
-            check_stage = stage.Stage("test", "seed", apart, lacks)
+            check_stage = stage.Stage("test", "seed", apart, lacks, level=level)
 
             def compiled(name: str, kind: str = "plain"):
                 return program.Program(check_stage, name, str(small(name, kind)), kind)

@@ -8,17 +8,6 @@ import pytest
 
 from harness import confine, stage
 
-CONFINED = confine.LEVELS[:-1]
-
-
-@pytest.fixture(params=CONFINED)
-def level(request):
-    """Each level above none; one that can't be had here is skipped, and says why."""
-    why = confine.why_not(request.param)
-    if why:
-        pytest.skip(f"{request.param}: {why}")
-    return request.param
-
 
 @pytest.fixture
 def user(level):
