@@ -5,7 +5,6 @@ input.  Bad input is one sentence on stderr.
 """
 
 import contextlib
-import errno
 import importlib
 import os
 import pkgutil
@@ -14,7 +13,7 @@ import sys
 
 from harness import labs
 
-from . import verbs
+from . import files, verbs
 
 
 def main(argv: list[str]) -> int:
@@ -38,7 +37,7 @@ def main(argv: list[str]) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 128 + signal.SIGPIPE
     except OSError as problem:
-        if problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if problem.errno in files.FULL:
             print(
                 f"{problem.filename or 'The disk'}: {problem.strerror}. Make room; "
                 "what was graded stays, and the same command does the rest.",

@@ -1,10 +1,14 @@
 """Files of a run: whole or not there, and nobody's but the instructor's."""
 
 import contextlib
+import errno
 import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+
+# The disk, a quota or a limit is used up.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 _TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<pid>\d+)\.part")
 

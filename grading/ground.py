@@ -144,5 +144,7 @@ def _publish(run: Path, ground: Ground) -> None:
         os.link(mine, run / _FILE)
     except FileExistsError:
         pass
+    except OSError:  # a file system without links
+        mine.rename(run / _FILE)
     finally:
-        mine.unlink()
+        mine.unlink(missing_ok=True)

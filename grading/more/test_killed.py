@@ -1,7 +1,7 @@
 """kill -9 of the grader at ten random moments: nothing lives on, nothing is lost.
 
-The moments come from SEED, which is printed; whichever they are, the outcome
-must be the same.
+The moments come from SEED, which is printed, and so do the made-up values;
+whichever they are, the outcome must be the same.
 """
 
 import json
@@ -69,7 +69,7 @@ def killed(request, build, tmp_path_factory) -> Killed:
     if confine.why_not(level):
         pytest.skip(f"level {level}: {confine.why_not(level)}")
     top = tmp_path_factory.mktemp("killed")
-    crowd.make(top / "class", SIZE, SEED)
+    crowd.make(top / "class", SIZE, "killed")
     began = time.monotonic()
     args = ["grade", top / "class", top / "calm", sample.LAB]
     done = verb(build, *args, limit=None, SEED=SEED, LEVEL=level)

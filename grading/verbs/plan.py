@@ -113,6 +113,8 @@ def _open(submissions: Path, stack: contextlib.ExitStack, spool: Path) -> trees.
     except trees.Refused as problem:
         raise labs.Unknown(f"{submissions} can't be read: {problem}.") from None
     except OSError as problem:
+        if problem.errno in files.FULL:
+            raise
         raise labs.Unknown(f"{submissions} is no folder to read: {problem.strerror}.") from None
     raise labs.Unknown(f"{submissions} is neither a folder nor a zip or tar archive.")
 
