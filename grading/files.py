@@ -4,13 +4,27 @@ import contextlib
 import errno
 import os
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 # The disk, a quota or a limit is used up.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
-_TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<pid>\d+)\.part")
+_TEMPORARY = re.compile(r"\..+\.(?P<who>[^.]+)\.part")
+
+
+def me() -> str:
+    """Return a name for this process that no other one has, on any machine or in a container."""
+    host = re.sub(r"[^A-Za-z0-9]", "", socket.gethostname())
+    world = re.sub(r"[^0-9]", "", os.readlink("/proc/self/ns/pid"))
+    return f"{host}-{world}-{os.getpid()}"
+
+
+def is_dead(who: str) -> bool:
+    """Whether a process of this machine, as ``me`` named it, has ended."""
+    mine, other = me().rpartition("-"), who.rpartition("-")
+    return mine[0] == other[0] and not os.path.exists(f"/proc/{other[2]}")
 
 
 @contextlib.contextmanager
@@ -21,7 +35,7 @@ def whole(path: Path, encoding: str = "utf-8") -> Iterator:
         path: its name.  What lies there is replaced, or stays if this fails.
         encoding: of the text.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = path.with_name(f".{path.name}.{me()}.part")
     temporary.unlink(missing_ok=True)
     try:
         with open(temporary, "x", encoding=encoding, newline="", opener=_private) as file:
@@ -42,7 +56,7 @@ def sweep(folder: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
         for entry in os.scandir(folder):
             match = _TEMPORARY.fullmatch(entry.name)
-            if match and not os.path.exists(f"/proc/{match['pid']}"):
+            if match and is_dead(match["who"]):
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(entry.path)
 

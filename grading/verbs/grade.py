@@ -7,7 +7,6 @@ everybody or for that student; see ``work.Again``.
 from harness import labs
 from harness.doors import variable
 
-from .. import ground
 from . import run_folder, say, take_jobs
 from .collect import collect
 from .collect import tell as tell_collected
@@ -25,8 +24,6 @@ def main(argv: list[str]) -> int:
         )
     student, check = variable("STUDENT"), variable("CHECK")
     run = run_folder(rest[1])
-    if ground.read(run) is None:
-        ground.level()  # who may not grade here learns that first
     entries = plan(run_folder(rest[0]), run, rest[2:], student)
     tell(entries)
     again = Again(student, check) if student or check else None

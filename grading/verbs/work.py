@@ -10,7 +10,6 @@ import itertools
 import os
 import re
 import shutil
-import socket
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from pathlib import Path
 from harness import build, labs
 from harness.stage import remove
 
-from .. import ground, intake, manifest, pool, progress, results
+from .. import files, ground, intake, manifest, pool, progress, results
 from . import need, run_folder, take_jobs
 
 # Bytes that must be free where programs are compiled and run, lest a full disk
@@ -57,16 +56,13 @@ def _scratch(run: Path) -> Iterator[tuple[Path, Path]]:
 
     Those of dead processes go; the first one names the other.
     """
-    host = re.sub(r"[^A-Za-z0-9]", "", socket.gethostname())
-    # a container may have the same name and other processes
-    world = re.sub(r"[^0-9]", "", os.readlink("/proc/self/ns/pid"))
     folder = results.folder(run)
-    for old in folder.glob(f".work-{host}-{world}-*"):
-        if not os.path.exists(f"/proc/{old.name.rsplit('-', 1)[-1]}"):
+    for old in folder.glob(".work-*"):
+        if files.is_dead(old.name.removeprefix(".work-")):
             for link in old.glob("temporary"):
                 remove(os.readlink(link))
             shutil.rmtree(old, ignore_errors=True)
-    mine = folder / f".work-{host}-{world}-{os.getpid()}"
+    mine = folder / f".work-{files.me()}"
     try:
         mine.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
