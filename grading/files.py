@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import re
+import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,8 +58,10 @@ def sweep(folder: Path) -> None:
         for entry in os.scandir(folder):
             match = _TEMPORARY.fullmatch(entry.name)
             if match and is_dead(match["who"]):
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(entry.path)
+                if entry.is_dir(follow_symlinks=False):
+                    shutil.rmtree(entry.path, ignore_errors=True)
+                else:
+                    Path(entry.path).unlink(missing_ok=True)
 
 
 def private(folder: Path) -> None:

@@ -179,6 +179,22 @@ def test_check_for_whom_there_is_no_result(copied, build):
     assert "1/1  carl  8/100" in again.stdout
 
 
+def test_broken_harness_leaves_the_grade_from_before(copied, build):
+    """Who can't be graded again keeps the grade, is named, and the command exits with 1."""
+    compiler = copied / "cc"
+    compiler.write_text('#!/bin/sh\ncase "$*" in *bindto.c*) kill -9 $$ ;; esac\nexec cc "$@"\n')
+    compiler.chmod(0o755)
+    before = inodes(copied / "run")
+    args = ["grade", copied / "class", copied / "run", "03"]
+    done = verb(copied / "build", *args, STUDENT="ben", CC=str(compiler))
+    assert done.returncode == 1
+    said = "anna" not in done.stdout.split("These need a person:\n")[1]
+    assert said and "ben: the harness ended with status 3, when it was graded again" in done.stdout
+    assert inodes(copied / "run") == before
+    assert _grade(build, copied, STUDENT="ben").returncode == 0
+    assert "need a person" not in verb(build, "collect", copied / "run").stdout
+
+
 def test_check_that_is_not_there(copied, build):
     """Nothing is done for a name that no check has."""
     done = _grade(build, copied, CHECK="test_nothing")

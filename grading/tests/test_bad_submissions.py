@@ -122,7 +122,7 @@ def test_the_rest_is_graded(graded):
     done, rows = graded
     assert done.returncode == 1
     assert "Traceback" not in done.stderr + done.stdout
-    person = done.stdout.split("These have no grade and need a person:\n")[1]
+    person = done.stdout.split("These need a person:\n")[1]
     named = [line.split(":")[0].strip() for line in person.splitlines()]
     assert named == [name for name, row in sorted(rows.items()) if row["state"] == "refused"]
     assert rows["zoe"]["points"] == rows["odd-name"]["points"] == "8"

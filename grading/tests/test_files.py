@@ -29,6 +29,8 @@ def test_what_the_dead_have_left_is_removed(tmp_path):
     others = [tmp_path / f".book.{files.me()}.part", tmp_path / ".book.far-1-99999999.part"]
     for path in (dead, *others, tmp_path / "book"):
         path.touch()
+    folder = tmp_path / f".unpacked.{world}-{ended.pid}.part"
+    (folder / "0").mkdir(parents=True)
     files.sweep(tmp_path)
     assert sorted(tmp_path.iterdir()) == sorted([*others, tmp_path / "book"])
     files.sweep(tmp_path / "nowhere")

@@ -58,18 +58,18 @@ def tell(entries: manifest.Manifest) -> None:
     for one in entries:
         why = report.escape(one.get("error", "")) or _trouble(run, one)
         if why and not begun:
-            say("These have no grade and need a person:")
+            say("These need a person:")
             begun = True
         if why:
             say(f"    {report.escape(one['id'])}: {why}")
 
 
 def _trouble(run: Path, entry: dict) -> str:
-    """Return why an entry has no grade, though it was tried, and where to look."""
+    """Return why an entry could not be graded, though it was tried, and where to look."""
     why = results.trouble(run, entry)
-    if not why or results.grade(run, entry) is not None:
-        return ""
-    return f"{why}; see {results.folder(run) / entry['id']}.error"
+    if why and results.grade(run, entry) is not None:
+        why += ", when it was graded again; its grade is the one from before"
+    return why and f"{why}; see {results.folder(run) / entry['id']}.error"
 
 
 def main(argv: list[str]) -> int:

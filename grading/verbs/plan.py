@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import os
 import secrets
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -28,8 +29,8 @@ def plan(submissions: Path, run: Path, numbers: list[str], student: str = "") ->
         raise labs.Unknown(f"{run} lies in {submissions}, as a submission would: put it elsewhere.")
     before = manifest.find(run)
     seed = _seed(before)
-    with tempfile.TemporaryDirectory(prefix="slx-") as spool, contextlib.ExitStack() as stack:
-        whole = _open(submissions, stack, Path(spool))
+    with contextlib.ExitStack() as stack:
+        whole = _open(submissions, run, stack)
         found = shapes.submissions(whole)
         if not found:
             raise labs.Unknown(f"{submissions} is empty: put a folder for each submission there.")
@@ -100,14 +101,18 @@ def _merged(before: manifest.Manifest, new):
         yield fresh[name]
 
 
-def _open(submissions: Path, stack: contextlib.ExitStack, spool: Path) -> trees.Tree:
-    """Return the tree of a folder or of an archive of submissions."""
+def _open(submissions: Path, run: Path, stack: contextlib.ExitStack) -> trees.Tree:
+    """Return the tree of a folder or of an archive of submissions, which may be unpacked in RUN."""
     try:
         if submissions.is_dir():
             return trees.of_class(submissions)
         file = stack.enter_context(open(submissions, "rb"))
         if trees.is_archive(file.read(512)):
             file.seek(0)
+            _prepare(run)
+            spool = run / f".unpacked.{files.me()}.part"
+            spool.mkdir()
+            stack.callback(shutil.rmtree, spool, ignore_errors=True)
             whole = trees.of_archive(file, trees.CLASS, _may_count, spool)
             return _unwrapped(whole)
     except trees.Refused as problem:

@@ -9,6 +9,7 @@ import dataclasses
 import itertools
 import os
 import re
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -67,13 +68,15 @@ def _scratch(run: Path) -> Iterator[tuple[Path, Path]]:
         mine.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
         raise labs.Unknown(f"{mine} can't be written: {problem.strerror}.") from None
-    with tempfile.TemporaryDirectory(prefix="slg-") as temporary:
-        os.chmod(temporary, 0o711)
-        try:
-            (mine / "temporary").symlink_to(temporary)
-            yield mine, Path(temporary)
-        finally:
-            shutil.rmtree(mine, ignore_errors=True)
+    temporary = Path(tempfile.gettempdir(), f"slg-{secrets.token_hex(4)}")
+    try:
+        # first, so that whoever sweeps finds it, whenever this process is killed
+        (mine / "temporary").symlink_to(temporary)
+        temporary.mkdir(mode=0o711)
+        yield mine, temporary
+    finally:
+        remove(str(temporary))
+        shutil.rmtree(mine, ignore_errors=True)
 
 
 def _room(*folders: Path) -> None:
