@@ -26,6 +26,10 @@ from . import files
 MAX_ENTRIES = 10_000
 MAX_DEPTH = 12
 MAX_BYTES = 64 << 20
+# Characters of a path in an archive: twice what a path on a disk may have.
+_MAX_PATH = 8192
+# Bytes that a zip's list may take for each file that it may hold.
+_MAX_ROW = 1024
 # Of an archive that holds a whole class.
 MAX_CLASS_ENTRIES = 1_000_000
 MAX_CLASS_BYTES = 16 << 30
@@ -217,6 +221,10 @@ def of_archive(
 
 def _add(tree: Tree, path: str, why: str, budget: Budget) -> str:
     """Add an entry of an archive; return its path, or nothing if it must not be used."""
+    if len(path) > _MAX_PATH:  # which packs to next to nothing
+        path = f"{path[:60]}..."
+        tree.problems[path] = "has a name that is too long"
+        return ""
     clean = path.removeprefix("./").rstrip("/")
     parts = clean.split("/")
     odd = any(part in ("", ".", "..") for part in parts) or "\\" in clean or "\0" in clean
@@ -232,7 +240,21 @@ def _add(tree: Tree, path: str, why: str, budget: Budget) -> str:
     return "" if why else clean
 
 
+def _list_size(file) -> int:
+    """Return how long the list at a zip's end says to be, in bytes.
+
+    Source: PKWARE's APPNOTE.TXT, 4.3.16; a list of 4 GB or more says so elsewhere.
+    """
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - (22 + 65535)))
+    tail = file.read()
+    start = tail.rfind(b"PK\5\6")
+    return int.from_bytes(tail[start + 12 : start + 16], "little") if start != -1 else 0
+
+
 def _of_zip(file, budget: Budget) -> Tree:
+    if _list_size(file) > budget.entries * _MAX_ROW:
+        raise Refused(f"it has more than {budget.entries} files")
     archive = zipfile.ZipFile(file)
     where: dict[str, zipfile.ZipInfo] = {}
 

@@ -16,15 +16,13 @@ import functools
 import hashlib
 import os
 import re
-import resource
 import shutil
-import signal
 import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import intake
+from . import compiling, intake
 from .failure import Broken
 from .labs import ROOT, Lab
 
@@ -54,16 +52,6 @@ _KINDS = {
 _RENAME = "-Dmain=program_main"
 # Diagnostics beyond this many bytes help nobody.
 _MAX_TEXT = 4000
-# What the compiler may use up.  CPU time, so that a busy machine decides nothing.
-_LIMITS = {
-    resource.RLIMIT_CPU: 30,
-    resource.RLIMIT_FSIZE: 64 << 20,
-    resource.RLIMIT_AS: 4 << 30,
-    resource.RLIMIT_CORE: 0,
-}
-# Seconds; a compiler that uses no CPU time for so long is broken.
-_SECONDS = 600
-
 _OUTSIDE = re.compile(rb'^\s*#\s*include\s*["<]\s*(/[^">\n]*|(?:[^">\n]*/)?\.\./[^">\n]*)', re.M)
 
 NATIVE = Path(__file__).resolve().parent / "native"
@@ -111,10 +99,13 @@ def compiler_version() -> str:
 
 
 def _wanted(kind: str) -> tuple[str, ...]:
-    """Return the flags that this compiler should accept."""
-    clang = "clang" in compiler_version()
-    caret = "-fno-caret-diagnostics" if clang else "-fno-diagnostics-show-caret"
-    return (*_COMMON, caret, *_KINDS[kind])
+    """Return the flags that this compiler should accept.
+
+    Without a limit, a file that includes itself makes diagnostics for ever.
+    """
+    if "clang" in compiler_version():
+        return (*_COMMON, "-fno-caret-diagnostics", "-ferror-limit=20", *_KINDS[kind])
+    return (*_COMMON, "-fno-diagnostics-show-caret", "-fmax-errors=20", *_KINDS[kind])
 
 
 def _flags_file(kind: str) -> Path:
@@ -151,16 +142,18 @@ def _accept_flags(kind: str) -> None:
     _write(_flags_file(kind), " ".join(kept).encode("ascii"))
 
 
-def _refusal(flags: list[str]) -> str:
-    """Return what the compiler has against these flags; nothing if it takes them."""
-    with tempfile.TemporaryDirectory() as where:
-        source = Path(where) / "x.c"
-        source.write_text("int main(void) { return 0; }\n", encoding="ascii")
+def _refusal(flags: list[str], level: str = "none") -> str:
+    """Return what the compiler has against these flags, or this level; nothing if it works."""
+    with tempfile.TemporaryDirectory(prefix="build-", dir=folder()) as name:
+        where = Path(name)
+        (where / "x.c").write_text("int main(void) { return 0; }\n", encoding="ascii")
         # only a sanitizer needs a library, which may be missing
         link = [] if any("-fsanitize" in flag for flag in flags) else ["-c"]
-        command = [*compiler(), "-Werror", *flags, *link, "-o", f"{where}/x", str(source)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        return (done.stderr or "it fails") if done.returncode else ""
+        command = [*compiler(), "-Werror", *flags, *link, "-o", "x", "./x.c"]
+        said = compiling.call(command, where, level)
+        if (where / "x").exists():
+            return ""
+    return said.decode("utf-8", "replace") or "it fails"
 
 
 def _digest(*parts) -> str:
@@ -220,7 +213,7 @@ def unit_sources(lab: Lab, unit: str) -> dict[str, bytes]:
     return {**sources(lab, unit), "unit_driver.c": driver.read_bytes()}
 
 
-def build(lab: Lab, program: str, kind: str = "check") -> Built:
+def build(lab: Lab, program: str, kind: str = "check", level: str = "none") -> Built:
     """Compile a program, or return what was compiled from the same content.
 
     The student's files are copied to an empty folder under their own names;
@@ -231,6 +224,7 @@ def build(lab: Lab, program: str, kind: str = "check") -> Built:
         program: the name of a program, without ``.c``.
         kind: check, plain, shim, signed, unsigned or calls; with ``+x`` it is
             not the program, but ``x.c`` with its driver.
+        level: how the compiler is confined; see ``compiling``.
 
     Raises:
         Broken: the compiler is broken or was killed; nobody's program is to blame.
@@ -242,14 +236,14 @@ def build(lab: Lab, program: str, kind: str = "check") -> Built:
         return Built(program, kind, None, str(refused))
     wanted = flags(kind)
     try:
-        built = _build(program, kind, files, wanted)
+        built = _build(program, kind, files, wanted, level)
         minds = any(flag in built.text for flag in wanted if flag.startswith("-f"))
     except _FlagsRefused:
         minds = True
     if minds:
         if not _flags_file(base).exists():
             _accept_flags(base)
-        built = _build(program, kind, files, flags(kind))
+        built = _build(program, kind, files, flags(kind), level)
     return built
 
 
@@ -257,12 +251,16 @@ class _FlagsRefused(Broken):
     """The compiler refuses an empty program, too, with these flags."""
 
 
-def _build(program: str, kind: str, files: dict[str, bytes], wanted: tuple[str, ...]) -> Built:
-    """Compile these files with these flags, unless that was done before."""
+def _build(program: str, kind: str, files: dict[str, bytes], wanted, level: str) -> Built:
+    """Compile these files with these flags, unless that was done before.
+
+    What a compiler has made that could read more is no answer.
+    """
     key = _digest(
         compiler_version(),
         kind,
         program,
+        *([] if level == "none" else [level]),
         *wanted,
         *(x for item in sorted(files.items()) for x in item),
     )
@@ -271,7 +269,7 @@ def _build(program: str, kind: str, files: dict[str, bytes], wanted: tuple[str, 
     if not said.exists():
         with _alone(binary):
             if not said.exists():
-                _compile(files, wanted, binary, said)
+                _compile(files, wanted, binary, said, level)
     text = said.read_text(encoding="utf-8", errors="replace")
     return Built(program, kind, binary if binary.exists() else None, text)
 
@@ -288,7 +286,7 @@ def _alone(binary: Path):
             lock.unlink(missing_ok=True)
 
 
-def _compile(files, flags, binary: Path, said: Path) -> None:
+def _compile(files, flags, binary: Path, said: Path, level: str) -> None:
     where = Path(tempfile.mkdtemp(prefix="build-", dir=folder()))
     try:
         for name, data in files.items():
@@ -303,10 +301,11 @@ def _compile(files, flags, binary: Path, said: Path) -> None:
             *objects,
             "-lpthread",
         ]
-        text = _words(_call(command, where).replace(f"{where}/".encode(), b""))
-        if (where / "program.out").exists():
-            (where / "program.out").rename(binary)
-        elif _refusal([flag for flag in flags if flag != _RENAME]):
+        text = _words(compiling.call(command, where, level).replace(f"{where}/".encode(), b""))
+        made = compiling.take(where / "program.out", level)
+        if made is not None:
+            made.rename(binary)
+        elif _refusal([flag for flag in flags if flag != _RENAME], level):
             raise _FlagsRefused(
                 f"the compiler fails on an empty program too: {text.strip()[-200:]}"
             )
@@ -315,56 +314,14 @@ def _compile(files, flags, binary: Path, said: Path) -> None:
         shutil.rmtree(where, ignore_errors=True)
 
 
-def _limit() -> None:
-    for kind, value in _LIMITS.items():
-        hard = resource.getrlimit(kind)[1]
-        most = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        # the soft limit of CPU time ends with words, the hard one with SIGKILL
-        resource.setrlimit(kind, (most, hard if kind == resource.RLIMIT_CPU else most))
-
-
-def _call(command: list[str], where: Path) -> bytes:
-    """Run the compiler and all its parts; return what they say.
-
-    Raises:
-        Broken: somebody killed it, which says nothing about the program.
-    """
-    with open(where / "program.txt", "w+b") as output:
-        try:
-            process = subprocess.Popen(
-                command,
-                cwd=where,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env={"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C"},
-                start_new_session=True,
-                preexec_fn=_limit,
-            )
-        except FileNotFoundError:
-            raise FileNotFoundError(f"there is no compiler {compiler()[0]}") from None
-        try:
-            process.wait(_SECONDS)
-        except subprocess.TimeoutExpired:
-            raise Broken(f"the compiler did not end within {_SECONDS} s") from None
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        output.seek(0)
-        said = output.read(4 * _MAX_TEXT)
-    if process.returncode == -signal.SIGKILL or b"Killed signal terminated" in said:
-        raise Broken("the compiler was killed")
-    if process.returncode < 0 and not said:
-        return f"the compiler was ended by signal {-process.returncode}\n".encode()
-    return said
-
-
 def _words(said: bytes) -> str:
     """Return what the compiler says, without what differs from run to run."""
     text = re.sub(r"(?<![\w./])\./(?=\w)", "", said.decode("utf-8", "replace"))
+    text = "".join(
+        one if one in "\n\t" or one.isprintable() else f"\\x{ord(one):02x}" for one in text
+    )
     text = re.sub(r"^.*/ld: /tmp/\S+\.o: in function .*\n", "", text, flags=re.M)
-    text = re.sub(r"/tmp/cc\w+\.o|/tmp/[\w-]+\.o", "a file", text)
+    text = re.sub(r"/tmp/cc\w+\.[os]|/tmp/[\w-]+\.o", "a file", text)
     if len(text) > _MAX_TEXT:
         text = text[:_MAX_TEXT] + "\n[more of the same left out]\n"
     return text

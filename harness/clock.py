@@ -3,7 +3,7 @@
 import struct
 import time
 
-from . import shared
+from . import strange
 
 
 class Clock:
@@ -17,7 +17,7 @@ class Clock:
 
     def __init__(self, path: str):
         self.path = path
-        self._map = shared.page(path)
+        self._map = strange.shared(path)
 
     @property
     def offset(self) -> float:

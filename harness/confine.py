@@ -82,6 +82,7 @@ def command(
     stdio: tuple[int, int, int] | None = None,
     env: dict[str, str] | None = None,
     inner: str | None = None,
+    still: bool = False,
 ) -> list[str]:
     """Return the command that runs another one at a level.
 
@@ -102,6 +103,9 @@ def command(
             for the end of a pipe passes it on here instead.
         env: variables that bubblewrap itself shall not get, such as LD_PRELOAD.
         inner: the binary of confine.c, if it is not ``native()``.
+        still: it is a compiler or the like: it gets no /proc, no device but
+            /dev/null, and at level namespaces no network; its working folder
+            is the first of ``writable``.
 
     The caller's descriptors are passed on, its environment too, and its working
     folder if that is among ``writable`` or ``readable``.
@@ -128,16 +132,22 @@ def command(
         etc_paths = ["/etc"]
     else:
         etc_paths = [f"/etc/{name}" for name in _ETC]
-    for path in dict.fromkeys(["/usr", *_ROOT, *etc_paths, "/proc", *readable]):
+    system = ["/usr", *_ROOT, *etc_paths, *([] if still else ["/proc"])]
+    for path in dict.fromkeys([*system, *readable]):
         words += ["-r", path]
-    for path in [*(f"/dev/{name}" for name in _DEVICES), *sources.values()]:
+    devices = ["null"] if still else _DEVICES
+    for path in [*(f"/dev/{name}" for name in devices), *sources.values()]:
         words += ["-w", path]
     if level == "namespaces":
         for path in ("/tmp", "/dev/shm"):
             words += ["-w", path]
     words += ["--", *argv]
     if level == "namespaces":
-        words = [*_namespaces(["/usr", *readable, inner], sources, uid, etc), "--", *words]
+        others = [path for path in [*readable, inner] if not path.startswith("/usr/")]
+        around = _namespaces(["/usr", *others], sources, uid, etc)
+        if still:
+            around += ["--unshare-net", "--chdir", next(iter(sources))]
+        words = [*around, "--", *words]
     return words
 
 

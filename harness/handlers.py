@@ -3,7 +3,7 @@
 import struct
 from dataclasses import dataclass
 
-from . import build, shared
+from . import build, strange
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Handlers:
 
     def __init__(self, path: str):
         self.path = path
-        self._map = shared.page(path)
+        self._map = strange.shared(path)
 
     def how(self) -> dict:
         """Return the arguments of ``Program.start`` that preload the shim."""

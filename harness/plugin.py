@@ -299,7 +299,7 @@ class Runner(Collector):
 
         def work():
             try:
-                built = build.build(unit.lab, program, kind)
+                built = build.build(unit.lab, program, kind, self.level)
             except Broken as problem:
                 return {"broken": str(problem)}
             return {**asdict(built), "path": str(built.path) if built.path else None}

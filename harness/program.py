@@ -7,7 +7,7 @@ import pty
 import shlex
 import socket
 
-from . import announced, build, diagnosis, peers, warden
+from . import announced, build, diagnosis, peers, strange, warden
 from .clock import Clock
 from .control import Control
 from .failure import Failure, require
@@ -355,6 +355,6 @@ def _output(kind: str) -> tuple[int | None, int]:
     elif kind == "pty":
         ours, child = pty.openpty()
     else:
-        return None, os.open(kind, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        return None, strange.output(kind)
     os.set_blocking(ours, False)
     return ours, child

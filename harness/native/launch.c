@@ -401,13 +401,13 @@ become(char **argv)
 	die(argv[0]);
 }
 
-/* Kill every child and its process group. */
+/* Kill every child and its process group; a group of many, once. */
 static void
 sweep(void)
 {
 	char path[64], word[32];
 	FILE *fp;
-	pid_t pid, group;
+	pid_t pid, group, last = 0;
 
 	snprintf(path, sizeof(path), "/proc/self/task/%d/children",
 	    (int)getpid());
@@ -416,8 +416,9 @@ sweep(void)
 		while (fscanf(fp, "%31s", word) == 1) {
 			pid = (pid_t)atoi(word);
 			group = getpgid(pid);
-			if (group > 1 && group != getpgrp())
+			if (group > 1 && group != getpgrp() && group != last)
 				(void)kill(-group, SIGKILL);
+			last = group;
 			(void)kill(pid, SIGKILL);
 		}
 		fclose(fp);
@@ -433,8 +434,9 @@ end_all(void)
 {
 	do {
 		sweep();
+		/* to look again for each of them would take minutes for many */
 		while (waitpid(-1, NULL, WNOHANG) > 0)
-			sweep();
+			;
 		/* all that were there are dying; wait for the next of them */
 	} while (waitpid(-1, NULL, 0) > 0);
 #ifdef WARDEN

@@ -7,7 +7,7 @@ import stat
 
 import pytest
 
-from harness import build, labs, workers
+from harness import build, compiling, labs, workers
 from harness.failure import Broken
 
 MAIN = "int main(void) { return 0; }\n"
@@ -36,9 +36,9 @@ def compiled(monkeypatch):
     names = []
     original = build._compile
 
-    def count(files, flags, binary, said):
+    def count(files, flags, binary, said, level):
         names.append(binary.name.split("-")[0])
-        original(files, flags, binary, said)
+        original(files, flags, binary, said, level)
 
     monkeypatch.setattr(build, "_compile", count)
     return names
@@ -231,7 +231,7 @@ def test_endless_compiler(lab, tmp_path, monkeypatch):
     build.flags("check")
     marker = tmp_path / "pid"
     _compiler(tmp_path, monkeypatch, f"sleep 600 & echo $! >{marker}; wait")
-    monkeypatch.setattr(build, "_SECONDS", 0.5)
+    monkeypatch.setattr(compiling, "SECONDS", 0.5)
     with pytest.raises(Broken, match="did not end"):
         build.build(lab, "one")
     _is_gone(int(marker.read_text()))
@@ -241,7 +241,7 @@ def test_endless_compiler(lab, tmp_path, monkeypatch):
 def test_compiler_that_computes_for_ever(lab, tmp_path, monkeypatch):
     """CPU time without end is the student's source, and ends with words."""
     build.flags("check")
-    monkeypatch.setitem(build._LIMITS, build.resource.RLIMIT_CPU, 1)
+    monkeypatch.setitem(compiling.LIMITS, compiling.resource.RLIMIT_CPU, 1)
     _compiler(tmp_path, monkeypatch, "while :; do :; done")
     assert not build.build(lab, "one").ok
 

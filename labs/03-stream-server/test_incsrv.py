@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 
-from harness import Failure, check, diagnosis, fail, require, shortage, shortwrite
+from harness import Failure, check, diagnosis, fail, require, shortage, shortwrite, strange
 from harness.kernel import netns, proc, sockdiag
 from harness.kernel.syscalls import ACCEPT, MULTIPLEX, READ, SLEEP, TIMER, WRITE
 from harness.program import NO_ADDRESS
@@ -418,16 +418,15 @@ def test_unix_in_use(program):
     serves(program, first)
     refuses_full_queue(program)
     notes = program.stage.path("notes")
-    with open(notes, "w", encoding="ascii") as file:
-        file.write("not a socket\n")
+    strange.write(notes, b"not a socket\n")
     program.stage.tape.add("write", f"a regular file {notes}")
     gone = "a regular file was removed: connect to it fails with ECONNREFUSED too, so ask for "
     gone += "the kind of file first, and remove nothing but a socket"
     refused(program, f"unix:{notes}", message=IN_USE, why=lambda: gone)
     require(os.path.isfile(notes), f"the regular file {notes}", "no such file", gone)
-    with open(notes, encoding="ascii") as file:
-        got = file.read()
-    require(got == "not a socket\n", "a file as it was", repr(got), "the file was written to")
+    got = strange.read(notes)
+    shown = diagnosis.show(got)
+    require(got == b"not a socket\n", "a file as it was", shown, "the file was written to")
     fifo, link = program.stage.path("fifo"), program.stage.path("link")
     os.mkfifo(fifo)
     with socket.socket(socket.AF_UNIX) as stale:

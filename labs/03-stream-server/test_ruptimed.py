@@ -7,7 +7,7 @@ import signal
 import string
 import subprocess
 
-from harness import Failure, check, fail, require, shortage
+from harness import Failure, check, fail, require, shortage, strange
 from harness.blocked import describe
 from harness.diagnosis import show
 from harness.kernel import proc
@@ -42,11 +42,10 @@ def word(program) -> str:
     return "".join(program.stage.random.choices(LETTERS, k=9))
 
 
-def file_of(program, name: str, data: bytes) -> str:
+def file_of(program, name: str, data: bytes, mode: int | None = None) -> str:
     """Write a file for commands to read; return its path."""
     path = program.stage.path(name)
-    with open(path, "wb") as file:
-        file.write(data)
+    strange.write(path, data, mode)
     return path
 
 
@@ -210,13 +209,11 @@ class Sleeper:
         """Wake them; one that is alone prints ``text``.  Then they end."""
         self._tape.add("let go", self._name + (f", to print {show(text)}" if text else ""))
         try:
-            fd = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK)
+            strange.wake(self._path, text)
         except OSError as error:
             if error.errno != errno.ENXIO:
                 raise
             fail(f"{self._name} running", "it has gone", "somebody killed the command")
-        os.write(fd, text)
-        os.close(fd)
 
     def wait_end(self, server) -> None:
         """Wait until they have ended, as zombies or reaped."""
@@ -403,9 +400,7 @@ def test_default_command(program):
     folder = program.stage.path("bin")
     os.mkdir(folder)
     script = os.path.join(folder, "uptime")
-    with open(script, "w", encoding="ascii") as file:
-        file.write(f"#!/bin/sh\necho {text}")
-    os.chmod(script, 0o755)
+    strange.write(script, f"#!/bin/sh\necho {text}".encode(), 0o755)
     program.stage.tape.add("write", f"an uptime of the checker's own, first in PATH: {script}")
     path = environment()["PATH"]
     server = program.serve(env={"PATH": f"{folder}:{path}"})
@@ -506,8 +501,7 @@ def test_concurrent(program):
 def test_exec_fails(program):
     """tells the client why CMD can't be run, and stays one server"""
     gone, extra = word(program), word(program)
-    no_right = file_of(program, "not-executable", b"#!/bin/sh\necho no\n")
-    os.chmod(no_right, 0o644)
+    no_right = file_of(program, "not-executable", b"#!/bin/sh\necho no\n", 0o644)
     cases = (
         (gone, errno.ENOENT),
         (f"{gone}  -{extra}  x", errno.ENOENT),
@@ -1001,8 +995,7 @@ def _inodes(pid: int) -> set[int]:
 )
 def test_exit_status(program):
     """ends a child that can't run CMD with status 127"""
-    no_right = file_of(program, "not-executable", b"#!/bin/sh\necho no\n")
-    os.chmod(no_right, 0o644)
+    no_right = file_of(program, "not-executable", b"#!/bin/sh\necho no\n", 0o644)
     for command, number in ((word(program), errno.ENOENT), (no_right, errno.EACCES)):
         server = program.serve("-c", command, watch=("exit", "exit_group"))
         statuses = []

@@ -3,7 +3,7 @@
 import contextlib
 import struct
 
-from harness import Failure, check, diagnosis, pacing, require
+from harness import Failure, check, diagnosis, pacing, require, strange
 from harness.datagrams import DatagramServer
 from harness.peers import Datagrams
 from harness.relay import Relay
@@ -96,8 +96,7 @@ class Receiving:
 
     def holds(self, content: bytes, why: str = "") -> None:
         """Require what is in the file."""
-        with open(self.path, "rb") as file:
-            got = file.read()
+        got = strange.read(self.path)
         self.stage.tape.add("look", "at OUT", f"{len(got)} bytes")
         if got != content:
             diagnosis.fail_bytes(content, got, "in OUT", why)

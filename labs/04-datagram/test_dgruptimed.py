@@ -5,7 +5,7 @@ import errno
 import os
 import select
 
-from harness import Failure, check, diagnosis, require
+from harness import Failure, check, diagnosis, require, strange
 from harness.blocked import hidden_timeout
 from harness.datagrams import serve
 from harness.kernel.syscalls import MULTIPLEX, READ
@@ -28,8 +28,7 @@ def words(program) -> bytes:
 def prints(program, text: bytes, name: str = "text") -> str:
     """Return a command that prints ``text``."""
     path = program.stage.path(name)
-    with open(path, "wb") as file:
-        file.write(text)
+    strange.write(path, text)
     return f"cat {path}"
 
 

@@ -3,7 +3,7 @@
 import contextlib
 import struct
 
-from harness import Failure, check, diagnosis, fail, pacing, require
+from harness import Failure, check, diagnosis, fail, pacing, require, strange
 from harness.peers import Datagrams
 from harness.relay import Relay
 
@@ -36,8 +36,7 @@ class Sending:
         self.target = (program.stage.address, program.stage.port())
         self.peer = Datagrams(self.stage, self.target, name="receiver")
         path = self.stage.path("file")
-        with open(path, "wb") as file:
-            file.write(content)
+        strange.write(path, content)
         self.packets = pieces(content)
         self.pace = pacing.start(program, self.target[0], str(self.target[1]), path)
         self.process = self.pace.process

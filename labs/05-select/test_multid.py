@@ -4,7 +4,7 @@ import contextlib
 import errno
 import os
 
-from harness import Failure, check, peers, require
+from harness import Failure, check, peers, require, strange
 from harness.diagnosis import show
 from harness.kernel import proc
 from harness.kernel.syscalls import ACCEPT, EPOLL, POLL, SELECT, SLEEP, WAIT_CHILD
@@ -114,8 +114,7 @@ def printing(program) -> tuple[str, bytes]:
     """Return a command, and what it prints."""
     text = word(program).encode() + b"\n"
     path = program.stage.path("text")
-    with open(path, "wb") as file:
-        file.write(text)
+    strange.write(path, text)
     return f"cat {path}", text
 
 
@@ -144,9 +143,7 @@ class Gate:
     def let_go(self, text: bytes) -> None:
         """Wake all who sleep; one prints ``text``."""
         self.tape.add("let go", f"the commands, one to print {show(text)}")
-        fd = os.open(self.path, os.O_WRONLY | os.O_NONBLOCK)
-        os.write(fd, text)
-        os.close(fd)
+        strange.wake(self.path, text)
 
     def serve(self, ends: Ends, index: int, why: str = "") -> None:
         """Serve a client whose command ends while the server is provably asleep."""
@@ -257,9 +254,7 @@ def test_default_command(program):
     folder = program.stage.path("bin")
     os.mkdir(folder)
     script = os.path.join(folder, "uptime")
-    with open(script, "w", encoding="ascii") as file:
-        file.write(f"#!/bin/sh\necho {text}")
-    os.chmod(script, 0o755)
+    strange.write(script, f"#!/bin/sh\necho {text}".encode(), 0o755)
     path = environment()["PATH"]
     ends = Ends(program, 2, env={"PATH": f"{folder}:{path}"})
     program.stage.tape.add("write", f"an uptime of the checker's own, first in PATH: {script}")

@@ -5,7 +5,7 @@ import fcntl
 import os
 import socket
 
-from harness import Failure, check, diagnosis, require
+from harness import Failure, check, diagnosis, require, strange
 from harness.kernel import netns, proc
 from harness.kernel.proc import O_NONBLOCK
 from harness.kernel.syscalls import MULTIPLEX, SELECT
@@ -251,8 +251,7 @@ def test_32_mb(program):
         failure.why = failure.why or why
         raise
     process.expect_exit(0)
-    with open(path, "rb") as file:
-        got = file.read()
+    got = strange.read(path)
     if got != data:
         diagnosis.fail_bytes(data, got, "in the output", "what write did not take is still to send")
 

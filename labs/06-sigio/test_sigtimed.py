@@ -5,7 +5,7 @@ import errno
 import os
 import signal
 
-from harness import Failure, check, diagnosis, fail, require, sigio
+from harness import Failure, check, diagnosis, fail, require, sigio, strange
 from harness.handlers import Handlers
 from harness.kernel import netns, proc
 from harness.kernel.syscalls import ACCEPT, FORK, WAIT_CHILD, WRITE
@@ -51,8 +51,7 @@ class Timed:
         self.text = "".join(self.stage.random.choices("abcdefghijklmnopqrstuvwxyz", k=12)).encode()
         if command is None:
             path = self.stage.path("text")
-            with open(path, "wb") as file:
-                file.write(self.text)
+            strange.write(path, self.text)
             # with a pipe as stdin: one that goes on until that is closed
             command = f"cat {path} -" if how.get("stdin") else f"cat {path}"
         target = (self.stage.address, self.stage.port())

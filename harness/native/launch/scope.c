@@ -28,6 +28,25 @@ static struct sock_filter closed[] = {
     RETURN(SECCOMP_RET_ERRNO | EPERM),
 };
 
+/* Priorities: a program sets its own, which has the number 0. */
+#define OWN(nr_, argument)                                \
+	IS(nr_, 0, 4), LOAD(args[argument]), IS(0, 1, 0), \
+	    RETURN(SECCOMP_RET_ERRNO | EPERM), LOAD(nr)
+/* ioprio_set(2): of a user */
+#define IO_USER 3
+
+static struct sock_filter own[] = {
+    LOAD(nr),
+    OWN(SYS_setpriority, 1),
+    OWN(SYS_sched_setaffinity, 0),
+    OWN(SYS_sched_setattr, 0),
+    OWN(SYS_sched_setparam, 0),
+    OWN(SYS_sched_setscheduler, 0),
+    OWN(SYS_ioprio_set, 1),
+    REFUSE(SYS_ioprio_set, 0, IO_USER, IO_USER),
+    RETURN(SECCOMP_RET_ALLOW),
+};
+
 /*
  * A descriptor of /proc/PID serves as one of pidfd_open(2), and no filter sees
  * whose it is: so without a domain, none may send what we can't block.
@@ -68,6 +87,7 @@ keep_signals_in(void)
 		if (closed[i].k == US)
 			closed[i].k = (uint32_t)getpid();
 	install(closed, sizeof(closed) / sizeof(closed[0]));
+	install(own, sizeof(own) / sizeof(own[0]));
 	if (!enter_domain())
 		install(blockable, sizeof(blockable) / sizeof(blockable[0]));
 }

@@ -1,0 +1,158 @@
+"""Running the compiler on a stranger's source, as confined as what it makes.
+
+A compiler reads every file that a source names, as large as it may be, and says
+what was in it.  So it gets its own folder and the system's headers, libraries
+and programs, and no network, no /proc and no device but /dev/null.
+"""
+
+import contextlib
+import os
+import re
+import resource
+import shutil
+import signal
+import stat
+import subprocess
+from pathlib import Path
+
+from .failure import Broken
+
+# What it may use up.  CPU time, so that a busy machine decides nothing.
+LIMITS = {
+    resource.RLIMIT_CPU: 30,
+    resource.RLIMIT_FSIZE: 64 << 20,
+    resource.RLIMIT_AS: 4 << 30,
+    resource.RLIMIT_CORE: 0,
+}
+# A class is compiled side by side.
+_CONFINED_LIMITS = {resource.RLIMIT_AS: 1 << 30}
+# Seconds; a compiler that uses no CPU time for so long is broken.
+SECONDS = 600
+# Bytes of what it says that are looked at.
+_MAX_SAID = 16000
+# As gcc and clang name what they make on the way.
+_TEMPORARY = re.compile(rb"(?<![\w./])\./(cc\w{6}\.[os]|[\w-]+-[0-9a-f]{6}\.[os])")
+# How confine.c or bubblewrap begins when there was no compiler at all.
+_NOT_STARTED = (b"confine: ", b"bwrap: ")
+
+
+def _limit(limits: dict[int, int]) -> None:
+    for kind, value in limits.items():
+        hard = resource.getrlimit(kind)[1]
+        most = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        # the soft limit of CPU time ends with words, the hard one with SIGKILL
+        resource.setrlimit(kind, (most, hard if kind == resource.RLIMIT_CPU else most))
+
+
+def _confined(command: list[str], where: Path, level: str) -> list[str]:
+    """Return the command that runs a compiler at a level above none."""
+    from . import confine  # which compiles its own parts
+
+    compiler = shutil.which(command[0])
+    if compiler is None:
+        return command
+    uid = None
+    if confine.has_user(level):
+        uid = confine.user()
+        os.chown(where, uid, uid)
+        os.chmod(where, 0o711)  # bubblewrap goes there as root, without any privilege
+    return confine.command(
+        level,
+        [os.path.abspath(compiler), *command[1:]],
+        readable=["/etc/alternatives", *_installation(compiler)],
+        writable=[str(where)],
+        uid=uid,
+        still=True,
+    )
+
+
+def _installation(compiler: str) -> list[str]:
+    """Return the folder that holds a compiler, if it is none of the system's."""
+    found = Path(os.path.realpath(compiler))
+    if found.is_relative_to("/usr"):
+        return []
+    prefix = found.parent.parent
+    homes = (Path("/"), Path.home(), Path.home().parent)
+    return [str(found if prefix in homes else prefix)]
+
+
+def call(command: list[str], where: Path, level: str) -> bytes:
+    """Run the compiler and all its parts; return what they say.
+
+    Args:
+        command: the compiler and its arguments.
+        where: its folder, with the sources; paths are relative to it.
+        level: how it is confined; one of ``confine.LEVELS``.
+
+    Raises:
+        Broken: somebody killed it, or it can't be confined, which says nothing
+            about the program.
+        FileNotFoundError: there is no compiler.
+    """
+    env = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C"}
+    limits = LIMITS
+    name = command[0]
+    if level != "none":
+        command = _confined(command, where, level)
+        limits = {**LIMITS, **_CONFINED_LIMITS}
+        # the folders above need not be open to it
+        env["TMPDIR"] = "."
+    with open(where / "program.txt", "w+b") as output:
+        try:
+            process = subprocess.Popen(
+                command,
+                cwd=where,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=env,
+                start_new_session=True,
+                preexec_fn=lambda: _limit(limits),
+            )
+        except FileNotFoundError:
+            raise FileNotFoundError(f"there is no compiler {name}") from None
+        try:
+            process.wait(SECONDS)
+        except subprocess.TimeoutExpired:
+            raise Broken(f"the compiler did not end within {SECONDS} s") from None
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        output.seek(0)
+        said = output.read(_MAX_SAID)
+    if process.returncode and level != "none" and said.startswith(_NOT_STARTED):
+        why = said.decode("utf-8", "replace").split("\n")[0]
+        raise Broken(f"the compiler can't be confined: {why}")
+    # bubblewrap says so of its child
+    killed = (-signal.SIGKILL, 128 + signal.SIGKILL)
+    if process.returncode in killed or b"Killed signal terminated" in said:
+        raise Broken("the compiler was killed")
+    if process.returncode < 0 and not said:
+        return f"the compiler was ended by signal {-process.returncode}\n".encode()
+    if level != "none":
+        # as the compiler itself names its temporary files elsewhere
+        said = _TEMPORARY.sub(rb"/tmp/\1", said)
+    return said
+
+
+def take(made: Path, level: str) -> Path | None:
+    """Return the file that the compiler made; None if there is none.
+
+    What was confined may belong to another user, so a copy of it is returned.
+    """
+    if level == "none":
+        return made if made.exists() else None
+    try:
+        fd = os.open(made, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    copy = made.with_name("program.mine")
+    with open(fd, "rb") as source:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return None
+        # our own from the beginning
+        made_by_us = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o755)
+        with open(made_by_us, "wb") as target:
+            shutil.copyfileobj(source, target)
+    return copy

@@ -1,0 +1,129 @@
+"""Files in the check's folder, where a program may have put something else.
+
+A link would lead to files of ours, a FIFO or a device would never end.  Who is
+root reads and writes whatever a link leads to; so none is followed, and what is
+no file of its kind is the program's failure.  The folder itself is ours.
+"""
+
+import errno
+import mmap
+import os
+import stat
+
+from .failure import Failure
+
+# Bytes; no check asks for a file that is larger.
+_MOST = 64 << 20
+_WHY = "the program has put something else in its place"
+
+
+def _open(path: str, flags: int, is_right) -> int:
+    """Open a file of the right kind, and nothing else.
+
+    Raises:
+        Failure: there is something else.
+        OSError: it can't be opened, such as ENOENT, and ENXIO of a FIFO.
+    """
+    folder = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    flags |= os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        parent = os.open(os.path.dirname(path), folder)
+        try:
+            fd = os.open(os.path.basename(path), flags, 0o666, dir_fd=parent)
+        finally:
+            os.close(parent)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENOTDIR):
+            raise Failure(f"the file {path}", "a symbolic link", _WHY) from None
+        if error.errno == errno.EISDIR:
+            raise Failure(f"the file {path}", "a directory", _WHY) from None
+        raise
+    if is_right(os.fstat(fd).st_mode):
+        return fd
+    os.close(fd)
+    raise Failure(f"the file {path}", "a special file", _WHY)
+
+
+def _regular(path: str, flags: int) -> int:
+    try:
+        return _open(path, flags, stat.S_ISREG)
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise
+        raise Failure(f"the file {path}", "a FIFO", _WHY) from None
+
+
+def read(path: str) -> bytes:
+    """Return what is in a file, as far as a check may ask for it.
+
+    Raises:
+        Failure: it is no file.
+        FileNotFoundError: there is none.
+    """
+    with open(_regular(path, os.O_RDONLY), "rb") as file:
+        return file.read(_MOST)
+
+
+def write(path: str, data: bytes, mode: int | None = None) -> None:
+    """Make or overwrite a file.
+
+    Args:
+        path: where, in the check's folder or a folder of ours in it.
+        data: what shall be in it.
+        mode: its permissions, if they matter.
+
+    Raises:
+        Failure: something else is there.
+    """
+    with open(_regular(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as file:
+        if mode is not None:
+            os.fchmod(file.fileno(), mode)
+        file.write(data)
+
+
+def shared(path: str) -> mmap.mmap:
+    """Return a page of zeros that a preloaded library of ours maps, too.
+
+    Args:
+        path: a new file, whose path the library is told.
+    """
+    with open(_regular(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC), "w+b") as file:
+        file.write(bytes(mmap.PAGESIZE))
+        file.flush()
+        return mmap.mmap(file.fileno(), mmap.PAGESIZE)
+
+
+def wake(path: str, data: bytes) -> None:
+    """Write to whoever waits for a FIFO to be opened; then they read end of file.
+
+    Raises:
+        Failure: it is no FIFO.
+        OSError: ENXIO if nobody waits.
+    """
+    fd = _open(path, os.O_WRONLY, stat.S_ISFIFO)
+    try:
+        os.write(fd, data)
+    finally:
+        os.close(fd)
+
+
+def output(path: str) -> int:
+    """Return a descriptor for a program's stdout: of a file, a FIFO that we read, a device.
+
+    Raises:
+        Failure: a link is there, or a FIFO that nobody reads.
+    """
+    if path.startswith("/dev/"):
+        return os.open(path, os.O_WRONLY)
+
+    def is_right(mode: int) -> bool:
+        return stat.S_ISREG(mode) or stat.S_ISFIFO(mode)
+
+    try:
+        fd = _open(path, os.O_WRONLY | os.O_CREAT, is_right)
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise
+        raise Failure(f"the file {path}", "a FIFO", _WHY) from None
+    os.set_blocking(fd, True)
+    return fd
