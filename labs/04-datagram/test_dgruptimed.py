@@ -72,7 +72,8 @@ class Client:
                     "it before each call"
                 )
             if end and not failure.why:
-                failure.why = f"the server {end}: nothing that comes by the network ends it"
+                ended = f"the server {end}: nothing that comes by the network ends it"
+                failure.why = "; ".join(filter(None, (ended, why)))
             failure.why = failure.why or self._lost(expected) or why
             raise
         step.saw = "yes" if got == expected else diagnosis.show(got)
@@ -356,6 +357,7 @@ def test_send_fails(program):
     def waits(held):
         return held.tid == server.pid and held.may_sleep_on({server.fd})
 
+    server.wait_waiting()
     server.breakpoints.interrupt_each(READ | MULTIPLEX, waits)
     program.stage.tape.add("disturb", "the next call that waits fails", "EINTR")
     why = "a wait that is interrupted (EINTR) has not failed: nothing has come, so wait on"
