@@ -19,7 +19,7 @@ LAB = labs.find("03")
 OTHER = "bindto"
 # Seconds; a run takes a few.
 LIMIT = 120
-_SHARED = ("flags-", "launch-", "leak-", "clock-", "handler-", f"{OTHER}-")
+_SHARED = ("flags-", "launch-", "confine-", "leak-", "clock-", "handler-", f"{OTHER}-")
 _SCHEMA = json.loads(result.SCHEMA_FILE.read_text(encoding="utf-8"))
 
 

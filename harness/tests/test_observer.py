@@ -7,12 +7,15 @@ import select
 import signal
 import socket
 import struct
+import threading
+from pathlib import Path
 
 import pytest
 
-from harness import confine, plugin, warden
+from harness import build, confine, plugin, warden
 from harness.failure import Failure
 from harness.kernel import limits, observer, pidfd, proc
+from harness.tests.arena import Arena, reference, validate
 
 # CAP_SYS_PTRACE and CAP_SYS_RESOURCE; without CAP_SYS_ADMIN, a check could not
 # remove the mounts of level namespaces.
@@ -325,6 +328,54 @@ def test_orderly_end_is_no_foul(world):
     world(work, level=LEVEL)
 
 
+# Keeps the program busy until it is killed, or long enough to fail a check.
+BUSY = """
+#include <unistd.h>
+__attribute__((constructor)) static void
+misbehave(void)
+{
+	alarm(20);
+	for (;;)
+		;
+}
+"""
+
+
+def _kill_observers(folder: Path, over: threading.Event) -> None:
+    """Kill the launcher of every run of incsrv below a folder, as soon as it is seen."""
+    while not over.wait(0.002):
+        for path in Path("/proc").glob("[0-9]*"):
+            try:
+                program = Path(os.readlink(path / "exe"))
+                parent = proc.stat(int(path.name)).ppid
+                launcher = Path(os.readlink(f"/proc/{parent}/exe"))
+                if program.name == "incsrv" and folder in program.parents:
+                    if launcher.name.startswith("launch-"):
+                        os.kill(parent, signal.SIGKILL)
+            except (OSError, AttributeError):
+                continue  # it has ended meanwhile
+
+
+@needs_level
+def test_no_check_survives_its_observer(tmp_path):
+    """Each check of a program that lost its observer fails; none passes or is an error."""
+    arena = Arena(tmp_path / "arena", build.folder())
+    arena.put("incsrv", BUSY + reference("incsrv"))
+    over = threading.Event()
+    killer = threading.Thread(target=_kill_observers, args=(arena.folder, over))
+    killer.start()
+    try:
+        run = arena.run(LEVEL=LEVEL, JOBS="2")
+    finally:
+        over.set()
+        killer.join()
+    validate(run.document)
+    assert set(run.outcomes("incsrv")) <= {"failed", "blocked"}, run.output
+    assert set(run.outcomes("bindto")) == {"passed"}, run.output
+    assert "incsrv killed its observer" in run.output
+    assert run.left == []
+
+
 # -- memory and usage --------------------------------------------------------------------------
 
 
@@ -357,8 +408,13 @@ def test_shared_memory_counts_once(world, monkeypatch):
         process = program("hoards").start("shared", "4", "40")
         process.until(lambda: process.stdout, "its word")
         assert len(process.tree()) == 4
-        # what an own timer needs, the launcher's needs at most
-        program("naps").start("200").wait_end()
+
+        def looks():
+            return int(proc.status(process.launcher_pid)["voluntary_ctxt_switches"])
+
+        before = looks()
+        while looks() < before + 3:  # only its timer wakes it
+            select.select(process.fds_to_watch(), [], [], 0.01)
         process.end()
         assert process.foul() is None
         assert 40 << 20 <= process.peak < 100 << 20
