@@ -1,12 +1,14 @@
 """The launcher, where the harness that it serves dies at the worst moment."""
 
+import os
+import signal
 import socket
 import subprocess
 
 import pytest
 
 from harness import build
-from harness.kernel import syscalls
+from harness.kernel import proc, syscalls
 
 
 @pytest.mark.parametrize("flags", [(), ("-DWARDEN",)])
@@ -20,6 +22,7 @@ def test_harness_that_dies_before_it_has_the_listener(flags):
     theirs.close()
     try:
         launcher.wait(60)
-    finally:
-        launcher.kill()
-        launcher.wait()
+    except subprocess.TimeoutExpired:
+        for pid in [*proc.descendants(launcher.pid), launcher.pid]:
+            os.kill(pid, signal.SIGKILL)
+        raise
