@@ -15,6 +15,7 @@ import fcntl
 import functools
 import os
 import shutil
+import stat
 import subprocess
 import tempfile
 from pathlib import Path
@@ -91,7 +92,7 @@ def command(
             a few devices.
         writable: absolute paths that it may change; all that it leaves behind
             at level namespaces.  A pair (SOURCE, PATH) is SOURCE for us.
-        uid: become this user; see ``take_uid``.  Needs root.
+        uid: become this user; by default ``user()``, where the level has one.
         limits: (name, value) of resource limits, as native/confine.c knows them.
         etc: a folder to be found as /etc; where mounts of its own are not to be
             had, the caller has covered /etc with it.  By default some harmless
@@ -108,6 +109,8 @@ def command(
     if level == "none":
         return list(argv)
     inner = inner or native()
+    if uid is None and has_user(level):
+        uid = user()
     readable = [*readable, argv[0]]
     sources = dict(one if isinstance(one, tuple) else (one, one) for one in writable)
     words = [inner]
@@ -184,8 +187,14 @@ def _namespaces(
 
 
 def _place(path: str) -> str:
-    """Return a path without links on the way: a link in the way of a mount leads nowhere yet."""
-    return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+    """Return where a path lies when the links in the root folder are followed.
+
+    There are no other links in there, and a mount can't go through one.
+    """
+    first, _slash, rest = path[1:].partition("/")
+    if f"/{first}" in _ROOT and os.path.islink(f"/{first}"):
+        return os.path.join("/", os.readlink(f"/{first}"), rest)
+    return path
 
 
 @functools.cache
@@ -332,6 +341,9 @@ def _try(level: str) -> str:
     with contextlib.ExitStack() as stack:
         parent = stack.enter_context(tempfile.TemporaryDirectory(prefix="sl-"))
         os.chmod(parent, 0o711)
+        for one in Path(parent).resolve().parents if level == "other uid" else ():
+            if not one.stat().st_mode & stat.S_IXOTH:
+                return f"{one} is closed to other users: open it, or let TMPDIR name another folder"
         mine, other = Path(parent) / "mine", Path(parent) / "other"
         mine.mkdir(mode=0o700)
         other.write_text("secret", encoding="ascii")
