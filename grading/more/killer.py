@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from harness.kernel import prctl
+from harness.kernel import prctl, proc
 
 
 def _children() -> list[int]:
@@ -23,11 +23,14 @@ def _children() -> list[int]:
     return list(map(int, Path(f"/proc/{me}/task/{me}/children").read_text("ascii").split()))
 
 
-def _name(pid: int) -> str:
+def _about(pid: int) -> str:
+    """Return number, name, state, parent and command line of a process."""
     with contextlib.suppress(OSError):
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        return b" ".join(words).decode("utf-8", "replace")
-    return ""
+        said = Path(f"/proc/{pid}/stat").read_text("ascii", "replace").split(" ", 4)
+        command = b" ".join(words).decode("utf-8", "replace")
+        return f"{' '.join(said[:3])}, child of {said[3]}: {command}"
+    return f"{pid}, which has ended meanwhile"
 
 
 def _wait_for_all(limit: float) -> list[str]:
@@ -38,7 +41,8 @@ def _wait_for_all(limit: float) -> list[str]:
         ended = select.select([fd], [], [], max(0.0, end - time.monotonic()))[0]
         os.close(fd)
         if not ended:
-            return [f"{pid} {_name(pid)}" for pid in pids]
+            below = [one for pid in pids for one in proc.descendants(pid)]
+            return [_about(pid) for pid in [*pids, *below]]
         os.waitpid(pids[0], 0)
     return []
 
@@ -46,7 +50,7 @@ def _wait_for_all(limit: float) -> list[str]:
 def main(seconds: float, limit: float, command: list[str]) -> int:
     """Run the command until it is killed."""
     prctl.adopt_orphans()
-    grader = subprocess.Popen(command)
+    grader = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     early = False
     try:
         grader.wait(seconds)
@@ -57,7 +61,8 @@ def main(seconds: float, limit: float, command: list[str]) -> int:
     left = _wait_for_all(limit)
     for one in left:
         print(one)
-        os.kill(int(one.split()[0]), signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(one.split()[0].rstrip(",")), signal.SIGKILL)
     return 1 if left else 3 if early else 0
 
 
