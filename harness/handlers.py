@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from . import build, strange
 
+_FOUND = struct.Struct("=ii56s")
+
 
 @dataclass(frozen=True)
 class Found:
@@ -26,14 +28,14 @@ class Handlers:
     Pass ``how()`` on to ``Program.start``; the build must be "shim".
 
     Args:
-        path: a new file, which both sides map.
+        path: a new file, which the program maps.
     """
 
     VARIABLE = "SOCKLAB_HANDLER"
 
     def __init__(self, path: str):
         self.path = path
-        self._map = strange.shared(path)
+        self._file = strange.Shared(path, _FOUND.size)
 
     def how(self) -> dict:
         """Return the arguments of ``Program.start`` that preload the shim."""
@@ -42,5 +44,5 @@ class Handlers:
 
     def found(self) -> Found:
         """Return what was seen so far."""
-        runs, spoilt, name = struct.unpack_from("=ii56s", self._map)
+        runs, spoilt, name = _FOUND.unpack(self._file.read())
         return Found(runs, spoilt, name.split(b"\0")[0].decode("ascii", "replace"))

@@ -6,9 +6,9 @@ no file of its kind is the program's failure.  The folder itself is ours.
 """
 
 import errno
-import mmap
 import os
 import stat
+import weakref
 
 from .failure import Failure
 
@@ -81,16 +81,37 @@ def write(path: str, data: bytes, mode: int | None = None) -> None:
         file.write(data)
 
 
-def shared(path: str) -> mmap.mmap:
-    """Return a page of zeros that a preloaded library of ours maps, too.
+class Shared:
+    """A file of so many bytes, zeros at first, which the program maps.
+
+    We don't: who maps a file that somebody cuts short is killed by SIGBUS.
 
     Args:
-        path: a new file, whose path the library is told.
+        path: where.
+        size: how many.
     """
-    with open(_regular(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC), "w+b") as file:
-        file.write(bytes(mmap.PAGESIZE))
-        file.flush()
-        return mmap.mmap(file.fileno(), mmap.PAGESIZE)
+
+    def __init__(self, path: str, size: int):
+        self._path = path
+        self._size = size
+        self._fd = _regular(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+        weakref.finalize(self, os.close, self._fd)
+        self.write(bytes(size))
+
+    def write(self, data: bytes) -> None:
+        """Write it anew."""
+        os.pwrite(self._fd, data, 0)
+
+    def read(self) -> bytes:
+        """Return what is in it.
+
+        Raises:
+            Failure: it was cut short.
+        """
+        data = os.pread(self._fd, self._size, 0)
+        if len(data) < self._size:
+            raise Failure(f"the file {self._path} as it was", f"{len(data)} bytes", _WHY)
+        return data
 
 
 def wake(path: str, data: bytes) -> None:

@@ -29,7 +29,7 @@ def _write(path):
 
 
 def _share(path):
-    strange.shared(path).close()
+    strange.Shared(path, 4096)
 
 
 def _wake(path):
@@ -100,3 +100,14 @@ def test_fifo_that_is_wanted(place):
     assert os.read(reader, 10) == b"word"
     os.close(strange.output(str(place)))
     os.close(reader)
+
+
+def test_file_cut_short(place):
+    """What the program shares with us may be cut short, and nobody is killed by that."""
+    shared = strange.Shared(str(place), 8)
+    assert shared.read() == bytes(8)
+    os.truncate(place, 0)
+    with pytest.raises(Failure, match="0 bytes"):
+        shared.read()
+    shared.write(b"12345678")
+    assert shared.read() == b"12345678"
