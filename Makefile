@@ -4,7 +4,7 @@ RUN_SH  := sh harness/run.sh
 LAB_DIRS := $(notdir $(wildcard labs/[0-9][0-9]-*))
 NUMBERS := $(foreach lab,$(LAB_DIRS),$(firstword $(subst -, ,$(lab))))
 
-export SRC LABS RESULT CHECK SEED JOBS YES CC LEVEL
+export SRC LABS RESULT CHECK STUDENT SEED JOBS YES CC LEVEL ALLOW_WEAK N
 
 # Doors of one lab: check-03, hint-03 and so on.
 NUMBERED := check hint submit solution reset prove
@@ -13,7 +13,7 @@ NUMBERED := check hint submit solution reset prove
 # No rule but those here: none that would make "check-" from "check-.o".
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
-.PHONY: help check doctor demo grade handout rubric test lint skeletons bench soak \
+.PHONY: help check doctor demo grade handout rubric test test-more lint skeletons bench soak \
 	$(foreach d,$(NUMBERED),$(addprefix $(d)-,$(NUMBERS)))
 
 help:
@@ -43,12 +43,12 @@ reset-%: ## the skeleton again; asks first
 doctor: ## what this machine can and can't check, and how to mend that
 	@$(RUN_SH) harness doctor
 
-## Instructor
+## Instructor (STUDENT=id or CHECK=name grades that again)
 demo: ## grade the bundled example class and print the gradebook
 	@$(RUN_SH) --install grading demo
 
 grade: ## grade SUBMISSIONS=dir into RUN=dir, resumable
-	@$(RUN_SH) grading grade "$(SUBMISSIONS)" "$(RUN)" $(LABS)
+	@$(RUN_SH) --install grading grade "$(SUBMISSIONS)" "$(RUN)" $(LABS)
 
 handout: ## the student tarball: no solutions, no grading
 	@$(RUN_SH) harness handout
@@ -59,6 +59,9 @@ rubric: ## every check with its points, printed from the checks
 ## Maintainer
 test: ## the project's own tests
 	@$(RUN_SH) --install pytest -q -rs
+
+test-more: ## what takes longer: classes of N="50 500", a grader killed again and again
+	@$(RUN_SH) --install pytest -q -rs $(wildcard */more)
 
 lint: ## formatting and lint of all C and Python
 	@$(RUN_SH) --install harness lint

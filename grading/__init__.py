@@ -5,7 +5,7 @@
     status RUN                      how many are graded
     missing RUN                     the ids of the others
     collect RUN                     RUN/gradebook.csv, RUN/reports/, and a table
-    grade SUBMISSIONS RUN [LAB...]  plan, work and collect
+    grade SUBMISSIONS RUN [LAB...]  plan, work and collect; STUDENT and CHECK: again
     example DIR                     makes the example class; see sample.py
     demo                            grades it
 
@@ -14,9 +14,10 @@ the manifest, so each of these may be stopped, killed and said again: what is
 graded stays.  Two workers on one submission cost time and write the same file.
 
     RUN/manifest.jsonl      one line for each submission; see manifest.py
+    RUN/machine.json        level and abilities, for all alike; see ground.py
     RUN/intake/ID/NN-name/  copies of the files that count
     RUN/results/ID.json     a grade: the harness's document, see results.py
-    RUN/results/ID.error    the grader broke; the next work tries again
+    RUN/results/ID.error    the grader broke twice; the next work tries again
     RUN/build/              compiled programs; may be deleted at any time
     RUN/reports/ID.txt      what a student would read, made by collect
 """

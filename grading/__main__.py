@@ -13,7 +13,7 @@ import sys
 
 from harness import labs
 
-from . import verbs
+from . import files, verbs
 
 
 def main(argv: list[str]) -> int:
@@ -37,6 +37,13 @@ def main(argv: list[str]) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 128 + signal.SIGPIPE
     except OSError as problem:
+        if problem.errno in files.FULL:
+            print(
+                f"{problem.filename or 'The disk'}: {problem.strerror}. Make room; "
+                "what was graded stays, and the same command does the rest.",
+                file=sys.stderr,
+            )
+            return 2
         print(f"{problem.filename or 'grading'}: {problem.strerror or problem}.", file=sys.stderr)
         return 2
 

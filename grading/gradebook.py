@@ -6,12 +6,14 @@ of one person the newest counts.
 """
 
 import csv
-import os
 import textwrap
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness import report
 
+from . import files
 from .notes import notes
 
 _WIDTH = 80
@@ -63,36 +65,64 @@ def row(entry: dict, document: dict | None, trouble: str) -> dict:
     return made
 
 
-def by_person(rows: list[dict], entries: list[dict]) -> list[dict]:
-    """Return the rows, each person's own: of several, the newest, which names the others.
+class People:
+    """Whose row each submission is, when one person may have several of them."""
 
-    Args:
-        rows: one for each entry, in order.
-        entries: from the manifest.
-    """
-    newest: dict[str, dict] = {}
-    others: dict[str, list[str]] = {}
-    made = []
-    for one, entry in sorted(
-        zip(rows, entries), key=lambda pair: (pair[0]["submitted"], pair[0]["id"]), reverse=True
-    ):
+    def __init__(self):
+        self._newest: dict[str, tuple[str, str]] = {}
+        self._others: dict[str, list[str]] = {}
+
+    def add(self, entry: dict) -> None:
+        """Take note of a submission; the newest of a person counts."""
+        here = (entry.get("submitted", ""), entry["id"])
+        for person in entry.get("people", []):
+            newest = self._newest.setdefault(person, here)
+            if newest != here:
+                self._newest[person] = max(newest, here)
+                self._others.setdefault(person, []).append(min(newest, here)[1])
+
+    def rows(self, entry: dict, one: dict) -> list[dict]:
+        """Return the rows that a submission's row makes: one for each person that it counts for.
+
+        Args:
+            entry: the submission's entry in the manifest.
+            one: from ``row``.
+        """
         people = entry.get("people", [])
         if not people:
-            made.append(one)
-        for person in people:
-            if person in newest:
-                others.setdefault(person, []).append(one["id"])
-            else:
-                newest[person] = {**one, "person": person}
-                made.append(newest[person])
-    for person, ids in others.items():
-        said = f"handed in before, not counted: {', '.join(sorted(ids))}"
-        newest[person]["note"] = "; ".join(filter(None, [newest[person]["note"], said]))
-    return sorted(made, key=lambda one: (one["id"], one["person"]))
+            return [one]
+        made = []
+        for person in sorted(set(people)):
+            if self._newest[person][1] == entry["id"]:
+                others = ", ".join(sorted(self._others.get(person, [])))
+                said = [one["note"], f"handed in before, not counted: {others}" if others else ""]
+                made.append({**one, "person": person, "note": "; ".join(filter(None, said))})
+        return made
 
 
-def _programs(rows: list[dict]) -> list[str]:
-    return list(dict.fromkeys(name for one in rows for name in one["programs"]))
+@dataclass
+class Columns:
+    """Which columns there are, found out by going through all rows once."""
+
+    programs: dict[str, None] = field(default_factory=dict)
+    known: dict[str, None] = field(default_factory=dict)
+    challenge: bool = False
+    width: int = 2
+
+    def add(self, one: dict) -> None:
+        """Take note of a row."""
+        self.programs |= dict.fromkeys(one["programs"])
+        self.known |= dict.fromkeys(name for name in ("person", "submitted") if one[name])
+        self.challenge |= bool(one["challenge"])
+        self.width = min(_ID_WIDTH, max(self.width, len(_id(one))))
+
+
+def columns(rows: Iterable[dict]) -> Columns:
+    """Return the columns of some rows."""
+    found = Columns()
+    for one in rows:
+        found.add(one)
+    return found
 
 
 def harmless(cell) -> str:
@@ -101,43 +131,38 @@ def harmless(cell) -> str:
     return f"'{text}" if text.startswith(("=", "+", "-", "@", " ", "'")) else text
 
 
-def write(run: Path, rows: list[dict]) -> None:
+def write(run: Path, rows: Iterable[dict], about: Columns) -> None:
     """Write the gradebook, atomically."""
-    programs = _programs(rows)
-    temporary = path(run).with_name(f".gradebook.{os.getpid()}")
-    with open(temporary, "w", encoding="utf-8", newline="") as file:
+    with files.whole(path(run)) as file:
         out = csv.writer(file)
-        known = [name for name in ("person", "submitted") if any(one[name] for one in rows)]
-        out.writerow(["id", *known, "points", "max", *programs, "challenge", "state", "note"])
+        known = [name for name in ("person", "submitted") if name in about.known]
+        out.writerow(["id", *known, "points", "max", *about.programs, "challenge", "state", "note"])
         for one in rows:
-            points = [one["programs"].get(name, "") for name in programs]
+            points = [one["programs"].get(name, "") for name in about.programs]
             cells = [one["id"], *(one[name] for name in known), one["points"], one["max"], *points]
             cells += [one["challenge"], one["state"], one["note"]]
             out.writerow([harmless(cell) for cell in cells])
-    temporary.rename(path(run))
 
 
-def table(rows: list[dict]) -> list[str]:
-    """Return the gradebook as lines of at most 80 columns.
+def table(rows: Iterable[dict], about: Columns) -> Iterator[str]:
+    """Yield the gradebook as lines of at most 80 columns.
 
     Columns that don't fit are left out; they are in the CSV.  A note stands
     below its row.
     """
-    first = min(_ID_WIDTH, max([2, *(len(_id(one)) for one in rows)]))
-    programs = _programs(rows)
-    extra = ["challenge"] if any(one["challenge"] for one in rows) else []
+    first, programs = about.width, list(about.programs)
+    extra = ["challenge"] if about.challenge else []
     room = _WIDTH - first - 9
     choices = ([*programs, *extra], programs, extra, [])
-    columns = next(one for one in choices if sum(len(name) + 1 for name in one) <= room)
-    lines = [f"{'id':<{first}}  {'points':>7}" + "".join(f" {name}" for name in columns)]
+    names = next(one for one in choices if sum(len(name) + 1 for name in one) <= room)
+    yield f"{'id':<{first}}  {'points':>7}" + "".join(f" {name}" for name in names)
     for one in rows:
         score = f"{one['points']}/{one['max']}" if one["graded"] else one["state"]
         cells = {**one["programs"], "challenge": one["challenge"]}
-        points = "".join(f" {cells.get(name, ''):>{len(name)}}" for name in columns)
-        lines.append(f"{_id(one):<{first}}  {score:>7}{points}".rstrip())
+        points = "".join(f" {cells.get(name, ''):>{len(name)}}" for name in names)
+        yield f"{_id(one):<{first}}  {score:>7}{points}".rstrip()
         note = report.escape(one["note"]).replace("\n", " ")
-        lines += textwrap.wrap(note, _WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT)
-    return lines
+        yield from textwrap.wrap(note, _WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT)
 
 
 def _id(one: dict) -> str:

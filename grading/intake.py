@@ -20,6 +20,7 @@ from .trees import Tree
 
 # It becomes a file's name, a cell in a spreadsheet and a word on a terminal.
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+_PACKED = (".zip", ".tar", ".tgz", ".gz", ".xz", ".bz2", ".7z", ".rar")
 # Names of files to ignore that are kept; of the others there is only a number.
 _NAMES = 100
 
@@ -94,6 +95,11 @@ def take(submission: Submission, whole: Tree, labs: list[Lab]) -> Taken:
                 used.add(one.shown)
         for name in lab.files():
             used |= _take_file(lab, name, candidates, taken)
+    if not taken.files:
+        for one in candidates:
+            if one.shown != one.path and one.path.endswith(_PACKED):
+                words = "is an archive in an archive, which is not unpacked"
+                taken.refused[one.path] = f"{one.shown} {words}: hand in the files themselves"
     others = [one for one in candidates if one.shown not in used and one.problem != trees.FOLDER]
     taken.ignored = sorted(one.shown for one in others)
     if len(taken.ignored) > _NAMES:

@@ -8,20 +8,24 @@ kills them: PR_SET_PDEATHSIG goes by the thread that forked, and there is one.
 import ctypes
 import os
 import select
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness import confine
 from harness.labs import ROOT
+from harness.stage import remove
+
+from .ground import Ground
 
 # Seconds after which a harness is hung itself; it has much smaller limits.
 LIMIT = 1800.0
+# Seconds between two looks at the clock, for whoever watches.
+_TICK = 1.0
 _STDERR_SHOWN = 4000
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
@@ -30,16 +34,33 @@ _libc = ctypes.CDLL(None)
 _PASSED_ON = ("PATH", "HOME", "CC", "SOCKLAB_BUILD", "PYTHONPYCACHEPREFIX")
 
 
+@dataclass(frozen=True)
+class Task:
+    """A submission to grade.
+
+    Args:
+        entry: from the manifest.
+        seed: of the made-up values.
+        checks: the only checks to make, as ``program/check``; all without any.
+        second: whether this was tried before.
+    """
+
+    entry: dict
+    seed: str
+    checks: tuple[str, ...] = ()
+    second: bool = False
+
+
 @dataclass
 class Job:
     """A submission on its way through the harness."""
 
-    entry: dict
+    task: Task
     process: subprocess.Popen
     pidfd: int
     result: Path
     stderr: Path
-    temporary: str
+    temporary: Path
     began: float
 
     def said(self) -> str:
@@ -47,21 +68,39 @@ class Job:
         return self.stderr.read_bytes()[-_STDERR_SHOWN:].decode("utf-8", "replace")
 
 
-def environment(run: Path, entry: dict, inner_jobs: int) -> dict[str, str]:
-    """Return the environment of a harness: built from nothing.
+@dataclass(frozen=True)
+class Place:
+    """Where and how harnesses run.
 
     Args:
         run: the run.
-        entry: the submission's entry in the manifest.
-        inner_jobs: how many checks run at a time; 0 for as many as there are CPUs.
+        ground: what it stands on.
+        scratch: a folder of ours in ``RUN/results``.
+        temporary: a short one of ours: checks make UNIX sockets in there, whose
+            paths have 107 bytes at most.
+        inner_jobs: how many checks a harness makes at a time; 0 for as many as
+            there are CPUs.
     """
-    env = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    env.setdefault("SOCKLAB_BUILD", str(run / "build"))
-    env.setdefault("PYTHONPYCACHEPREFIX", str(run / "build" / "pycache"))
-    env |= {"LC_ALL": "C.UTF-8", "SRC": str(run / "intake" / entry["id"])}
-    if inner_jobs:
-        env["JOBS"] = str(inner_jobs)
-    return env
+
+    run: Path
+    ground: Ground
+    scratch: Path
+    temporary: Path
+    inner_jobs: int
+
+    def environment(self, task: Task) -> dict[str, str]:
+        """Return the environment of a harness: built from nothing."""
+        env = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        env.setdefault("SOCKLAB_BUILD", str(self.run / "build"))
+        env.setdefault("PYTHONPYCACHEPREFIX", str(self.run / "build" / "pycache"))
+        env |= {"LC_ALL": "C.UTF-8", "SRC": str(self.run / "intake" / task.entry["id"])}
+        env |= {"SEED": task.seed, "LACKS": " ".join(self.ground.lacks)}
+        env[confine.VARIABLE] = self.ground.level
+        if self.inner_jobs:
+            env["JOBS"] = str(self.inner_jobs)
+        if task.checks:
+            env["CHECK"] = " ".join(task.checks)
+        return env
 
 
 def command(entry: dict) -> list[str]:
@@ -76,16 +115,17 @@ def _tie_to(parent: int) -> None:
         os._exit(1)
 
 
-def _start(run: Path, entry: dict, inner_jobs: int, scratch: Path) -> Job:
+def _start(place: Place, task: Task, number: int) -> Job:
+    """Start a harness; its files have a number, as no path there names a student."""
     parent = os.getpid()
-    target = scratch / f"{entry['id']}.result"
-    said = scratch / f"{entry['id']}.stderr"
-    # Short: checks make UNIX sockets there, whose paths have 107 bytes at most.
-    temporary = tempfile.mkdtemp(prefix="slg-")
-    env = environment(run, entry, inner_jobs) | {"RESULT": str(target), "TMPDIR": temporary}
+    target, said = place.scratch / f"{number}.result", place.scratch / f"{number}.stderr"
+    temporary = place.temporary / str(number)
+    temporary.mkdir()
+    temporary.chmod(0o711)  # programs run below it, as other users
+    env = place.environment(task) | {"RESULT": str(target), "TMPDIR": str(temporary)}
     with open(said, "wb") as stderr:
         process = subprocess.Popen(
-            command(entry),
+            command(task.entry),
             cwd=ROOT,
             env=env,
             stdin=subprocess.DEVNULL,
@@ -95,7 +135,7 @@ def _start(run: Path, entry: dict, inner_jobs: int, scratch: Path) -> Job:
             preexec_fn=lambda: _tie_to(parent),
         )
     pidfd = os.pidfd_open(process.pid)
-    return Job(entry, process, pidfd, target, said, temporary, time.monotonic())
+    return Job(task, process, pidfd, target, said, temporary, time.monotonic())
 
 
 def _kill(job: Job) -> None:
@@ -108,30 +148,38 @@ def _kill(job: Job) -> None:
 def _end(job: Job) -> None:
     _kill(job)
     os.close(job.pidfd)
-    shutil.rmtree(job.temporary, ignore_errors=True)
+    remove(str(job.temporary))
 
 
-def run_all(run: Path, entries: list[dict], jobs: int, scratch: Path) -> Iterator[Job]:
-    """Run the harness on all entries; yield each job when its harness has ended.
+def run_all(
+    place: Place,
+    next_task: Callable[[], Task | None],
+    jobs: int,
+    tick: Callable[[], None] = lambda: None,
+) -> Iterator[Job]:
+    """Run the harness on all there is to grade; yield each job when its harness has ended.
 
     Its files are there until the next one is asked for.  The exit status of a
     harness that took longer than LIMIT is that of SIGKILL.
 
     Args:
-        run: the run.
-        entries: what to grade.
-        jobs: how many at a time.  With one only, the harness has all CPUs.
-        scratch: a folder of our own in ``RUN/results``.
+        place: where.
+        next_task: returns what comes next; None when there is nothing more to
+            do for now, and it is asked again when another one has ended.
+        jobs: how many at a time.
+        tick: is called now and then.
     """
-    waiting = list(reversed(entries))
-    inner_jobs = 1 if min(jobs, len(entries)) > 1 else 0
+    number = 0
     running: dict[int, Job] = {}
     try:
-        while waiting or running:
-            while waiting and len(running) < jobs:
-                job = _start(run, waiting.pop(), inner_jobs, scratch)
+        while True:
+            while len(running) < jobs and (task := next_task()) is not None:
+                number += 1
+                job = _start(place, task, number)
                 running[job.pidfd] = job
-            for pidfd in _wait(running):
+            if not running:
+                return
+            for pidfd in _wait(running, tick):
                 job = running[pidfd]
                 _kill(job)
                 yield job
@@ -143,11 +191,14 @@ def run_all(run: Path, entries: list[dict], jobs: int, scratch: Path) -> Iterato
             _end(job)
 
 
-def _wait(running: dict[int, Job]) -> list[int]:
+def _wait(running: dict[int, Job], tick: Callable[[], None]) -> list[int]:
     """Wait until a harness has ended, or one has run for too long."""
     poller = select.poll()
     for pidfd in running:
         poller.register(pidfd, select.POLLIN)
     oldest = min(running.values(), key=lambda job: job.began)
-    left = oldest.began + LIMIT - time.monotonic()
-    return [fd for fd, _event in poller.poll(max(0.0, left) * 1000)] or [oldest.pidfd]
+    while not (ended := [fd for fd, _event in poller.poll(_TICK * 1000)]):
+        tick()
+        if time.monotonic() - oldest.began > LIMIT:
+            return [oldest.pidfd]
+    return ended

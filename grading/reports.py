@@ -2,10 +2,11 @@
 
 import contextlib
 import io
-import os
 from pathlib import Path
 
 from harness import report
+
+from . import files
 
 
 def folder(run: Path) -> Path:
@@ -27,13 +28,20 @@ def text(entry: dict, document: dict) -> str:
                 mine = [one for one in lab["checks"] if one["program"] == row["name"]]
                 lines.append(report.program(lab, row, mine))
             lines += ["", report.score(lab)]
-    return "\n".join([*lines, f"seed {document['seed']}", ""])
+    lines += [f"seed {document['seed']}", *_graded_with(document)]
+    for one in document.get("regraded", []):
+        lines += [f"made again: {' '.join(one['checks'])}, seed {one['seed']}", *_graded_with(one)]
+    return "\n".join([*lines, ""])
+
+
+def _graded_with(about: dict) -> list[str]:
+    """Say by which versions, and how confined, something was graded."""
+    machine = about["machine"]
+    versions = f"suite {about['suite']}, {machine['compiler']}, {machine['system']}"
+    return [f"{versions}; level: {about['level']}"]
 
 
 def write(run: Path, entry: dict, document: dict) -> None:
     """Write the report of a submission, atomically."""
-    folder(run).mkdir(exist_ok=True)
-    target = folder(run) / f"{entry['id']}.txt"
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    temporary.write_text(text(entry, document), encoding="utf-8")
-    temporary.rename(target)
+    with files.whole(folder(run) / f"{entry['id']}.txt") as file:
+        file.write(text(entry, document))

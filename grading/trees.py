@@ -20,6 +20,8 @@ from pathlib import Path
 
 from harness import intake
 
+from . import files
+
 # Budgets of one tree.  Bytes are counted unpacked.
 MAX_ENTRIES = 10_000
 MAX_DEPTH = 12
@@ -212,6 +214,8 @@ def of_archive(
     except Refused:
         raise
     except _DAMAGED as error:
+        if isinstance(error, OSError) and error.errno in files.FULL:
+            raise
         raise Refused(f"it is a damaged archive ({error}): hand it in again") from None
 
 

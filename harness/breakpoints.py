@@ -14,7 +14,7 @@ import struct
 import time
 
 from . import blocked as blocking
-from .kernel import notify, proc
+from .kernel import notify, proc, syscalls
 
 # ERESTARTNOINTR of the kernel: no program sees it, for a signal is waiting, and
 # after its handler the kernel makes the call again.
@@ -26,6 +26,8 @@ _AFTER_THE_TIME = {"rt_sigtimedwait": errno.EAGAIN, "futex": errno.ETIMEDOUT}
 _TIMESPEC = {"select": 4, "pselect6": 4, "ppoll": 2, "epoll_pwait2": 3}
 # More descriptors than any program here may have: EINVAL of poll(2).
 _MOST_POLLED = 65536
+# Which argument of a call that receives may hold MSG_DONTWAIT.
+_FLAGS = {"recvfrom": 3, "recvmsg": 2, "recvmmsg": 3}
 
 
 class Held:
@@ -100,6 +102,22 @@ class Held:
         """Whether the call waits for nothing but the time."""
         asked = blocking.describe(self.tid, self.call, self.args)
         return asked.timeout is not None and not asked.reads | asked.writes
+
+    def may_sleep_on(self, fds) -> bool:
+        """Whether the call waits until one of some descriptors can be read.
+
+        It does not wait where it is asked not to: by MSG_DONTWAIT, by O_NONBLOCK, by a time of 0.
+
+        Args:
+            fds: numbers of the program's descriptors.
+        """
+        asked = blocking.describe(self.tid, self.call, self.args)
+        mine = asked.reads & set(fds)
+        if self.call in syscalls.MULTIPLEX:
+            return bool(mine) and asked.timeout != 0
+        if self.call in _FLAGS and self.args[_FLAGS[self.call]] & socket.MSG_DONTWAIT:
+            return False
+        return any(not proc.flags(self.tid, fd) & os.O_NONBLOCK for fd in mine)
 
     def is_valid(self) -> bool:
         """Whether the kernel would take the time that the call asks for.
@@ -319,8 +337,7 @@ class Breakpoints:
                 held.fail(error.errno)
                 return
             sock.setblocking(not kind & socket.SOCK_NONBLOCK)
-            held._done()
-            if self.listener.give(held._note, sock.fileno(), kind & socket.SOCK_CLOEXEC):
+            if held.give(sock.fileno(), kind & socket.SOCK_CLOEXEC):
                 self._shared[os.fstat(sock.fileno()).st_ino] = sock
 
         self.on({"socket"}, give)

@@ -342,12 +342,20 @@ def native(name: str, *flags: str) -> Path:
     binary = folder() / f"{name}-{key}"
     if binary.exists():
         return binary
+    with _alone(binary):
+        if not binary.exists():
+            _compile_native(source, flags, binary)
+    return binary
+
+
+def _compile_native(source: Path, flags: tuple[str, ...], binary: Path) -> None:
     temporary = f"{binary}.{os.getpid()}"
-    attempts = [["-static"], []] if "-shared" not in flags else [[]]
-    for extra in attempts:
+    # a program that is started often shall not look for libraries; none has a sanitizer's
+    dynamic = any(flag.startswith(("-shared", "-fsanitize")) for flag in flags)
+    for extra in [[]] if dynamic else [["-static"], []]:
         command = [*compiler(), "-O1", *extra, *flags, "-o", temporary, str(source)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode == 0:
             os.rename(temporary, binary)
-            return binary
+            return
     raise RuntimeError(f"{source.name} does not compile here:\n{done.stderr}")

@@ -4,11 +4,9 @@ Readiness is an exact look-up of a bound UDP socket of the program's own in the
 kernel's list; nothing is sent.
 """
 
-import shlex
-import signal
 import socket
 
-from . import diagnosis
+from . import announced, diagnosis
 from .failure import Failure
 from .kernel import proc
 from .kernel.syscalls import READ
@@ -86,7 +84,10 @@ class DatagramServer:
                 )
         if not self._bound() and not self.process.how_it_ended():
             return "it has no UDP socket with a name: bind() gives it one"
-        return ""
+        said = self.process.stderr.decode("utf-8", "replace").strip()
+        if "listen: " in said:
+            return f'the program says "{said[:100]}": a datagram socket is bound, and never listens'
+        return f'the program says "{said[:100]}"' if said and len(said) < 200 else ""
 
     def wait_waiting(self):
         """Wait until the program sleeps, waiting for the next datagram."""
@@ -95,39 +96,13 @@ class DatagramServer:
         )
 
     def expect_listening_line(self) -> None:
-        """Require that stdout holds the LISTENING line, and nothing else.
-
-        The program is asleep, waiting for a datagram, so whatever it has
-        printed and flushed is there.  When nothing is, a second run on a
-        terminal tells which of the two was forgotten.
-        """
+        """Require that stdout holds the LISTENING line, and nothing else."""
         line = f"LISTENING {self.target[0]} {self.target[1]}\n".encode()
-        got = self.process.stdout
-        self.stage.tape.add("look", "at stdout", diagnosis.show(got))
-        if not got:
-            why = self.process.stdout_elsewhere() or "the line is not printed"
-            if self._prints_to_terminal():
-                why = (
-                    "the line is printed, but not flushed: a terminal gets each line at once, but "
-                    "here stdout is a pipe, and printf keeps the line until fflush(stdout)"
-                )
-            raise Failure(f"{diagnosis.show(line)} on stdout", "nothing", why)
-        if got != line:
-            diagnosis.fail_bytes(line, got, "on stdout")
+        announced.expect(self, line, self._ready_again)
 
-    def _prints_to_terminal(self) -> bool:
-        """Whether a second run prints something when its stdout is a terminal."""
-        self.process.signal(signal.SIGKILL)
-        try:
-            self.process.wait_end()
-            command = f"./{self.program.name} {shlex.join(self.args)}, on a terminal"
-            again = self.program.start(*self.args, stdout="pty", show=command)
-            target = (self.target[0], int(self.args[self.args.index(self.target[0]) + 1]))
-            DatagramServer(self.program, again, target).wait_ready()
-        except Failure:
-            return False
-        self.stage.tape.add("look", "at stdout", diagnosis.show(again.stdout))
-        return bool(again.stdout)
+    def _ready_again(self, process) -> None:
+        port = int(self.args[self.args.index(self.target[0]) + 1])
+        DatagramServer(self.program, process, (self.target[0], port)).wait_ready()
 
 
 def serve(

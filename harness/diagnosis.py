@@ -4,6 +4,7 @@ Each function looks at what happened and returns a sentence that names the
 mistake, or an empty string.  A diagnosis explains a verdict; it never makes one.
 """
 
+import re
 import signal
 
 from .failure import Failure
@@ -18,7 +19,7 @@ _SIGNALS = {
     signal.SIGPIPE: "it wrote to a connection that the client had closed; ignore SIGPIPE, or "
     "send with MSG_NOSIGNAL, and treat EPIPE as the end of that client",
     signal.SIGSEGV: "it used memory that is not its own: look for a bad pointer, a length that "
-    "is -1, or a buffer that is too small",
+    "is -1, a buffer that is too small, or a function that calls itself without end",
     signal.SIGABRT: "it called abort, or the C library did: a failed assertion, or a buffer "
     "that overflowed",
     signal.SIGIO: "SIGIO came and no handler was there: its default action ends the program",
@@ -36,6 +37,8 @@ _SIGNALS = {
 }
 
 _SANITIZER = {
+    b": stack-overflow": "it crashed for want of stack (stack overflow): a function calls itself, "
+    "or two call each other, without end; or a local array is of many megabytes",
     b"stack-buffer-overflow": "it reads or writes past the end of a local array",
     b"heap-buffer-overflow": "it reads or writes past the end of memory from malloc",
     b"global-buffer-overflow": "it reads or writes past the end of a global array",
@@ -83,7 +86,9 @@ def sanitizer(stderr: bytes) -> str:
     """Return a sanitizer's report on stderr in plain words, with its place."""
     for mark, words in _SANITIZER.items():
         if mark in stderr and (b"Sanitizer" in stderr or b"runtime" in mark):
-            return words + _place(stderr)
+            runs_on = re.search(rb"^ *#0 .*\bstrlen\b", stderr.replace(b"_", b" "), re.M)
+            more = ": strlen goes on to the next NUL, and where there is none, past the end"
+            return words + _place(stderr) + (more if runs_on else "")
     return ""
 
 
@@ -136,15 +141,33 @@ def difference(expected: bytes, got: bytes) -> str:
         return "a NUL byte was sent along: strlen(s) bytes are wanted, not strlen(s) + 1"
     if sorted(expected.splitlines()) == sorted(got.splitlines()):
         return "the right lines in the wrong order"
+    if expected.split() == got.split():
+        return _blanks(expected, got)
+    if sorted(expected.split()) == sorted(got.split()):
+        return "the right words in the wrong order"
     if sorted(expected) == sorted(got):
         return "the right bytes in the wrong order"
     if expected.lower() == got.lower():
         return "right but for capital and small letters"
-    if expected.split() == got.split():
-        return "right but for blanks"
+    if len(_words(expected)) > 1 and _words(expected) == _words(got):
+        return "the right words, with other signs between them"
+    if b"(null)" in got and b"(null)" not in expected:
+        return "(null) is what printf makes of a null pointer: look at it first"
     if len(got) > len(expected) and expected and got.count(expected) > 1:
         return "the same came more than once"
     return _swapped_number(expected, got)
+
+
+def _words(text: bytes) -> list[bytes]:
+    return re.findall(rb"\w+", text)
+
+
+def _blanks(expected: bytes, got: bytes) -> str:
+    if b"\t" in got and b"\t" not in expected:
+        return "right but for blanks: there are tabs"
+    if [line.rstrip() for line in got.splitlines()] == expected.splitlines():
+        return "right but for blanks at the end of a line"
+    return "right but for blanks"
 
 
 def _certain(expected: bytes, got: bytes) -> str:
@@ -161,6 +184,11 @@ def _swapped_number(expected: bytes, got: bytes) -> str:
                 return (
                     f"{int(have)} is {int(wanted)} with its bytes swapped: "
                     "htons() or ntohs() is missing, or there is one too many"
+                )
+            if 0 < int(wanted) < 65536 and int(have) == int(wanted) << 16:
+                return (
+                    f"{int(have)} is {int(wanted)} moved by two bytes: a port has two bytes, which "
+                    "htons() and ntohs() turn; htonl() and ntohl() turn four"
                 )
             if int(have) == 0 and b" " in expected:
                 return (

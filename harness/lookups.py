@@ -29,6 +29,75 @@ LEAKS = {
     "env": {"LSAN_OPTIONS": "exitcode=99:use_stacks=0:use_registers=0"},
 }
 
+MINUS_ONE = (
+    "EAI_BADFLAGS has the number -1 here: return what getaddrinfo or getnameinfo has returned, not "
+    "-1 and not whether there was an error"
+)
+FAMILY = (
+    "EAI_FAMILY of getnameinfo means that the address and its length do not fit: the length is "
+    "ai_addrlen of the entry, or what getsockname has written, or sizeof of the struct sockaddr_in "
+    "or sockaddr_in6 that sin_family or sin6_family names; not sizeof(struct sockaddr), not the "
+    "size of a pointer, not 0"
+)
+OVERFLOW = (
+    "EAI_OVERFLOW means that a buffer of getnameinfo is too small, or that its size is told wrong: "
+    "sizeof of a parameter of a function is the size of a pointer, however large the array is"
+)
+NUMBERS = (
+    "the numbers are due, not the names: getnameinfo with NI_NUMERICHOST and NI_NUMERICSERV looks "
+    "nothing up"
+)
+ROOM = (
+    "the port is right and the address is not: it was cut, for an IPv6 address does not fit into "
+    "a struct sockaddr; getsockname takes a struct sockaddr_storage, and a length that is set to "
+    "its size before each call"
+)
+EMPTY = "ADDR and PORT are empty: to_numbers has written nothing; is it still to be filled in?"
+STREAMS = "only stream sockets make connections: ai_socktype of the hints is SOCK_STREAM"
+# What a mistake makes a call fail with, by the reason that the program prints.
+_REASONS = {
+    "Success": "Success is no reason: either a call that worked was taken for one that failed, or "
+    "getnameinfo has failed, which returns its error and leaves errno alone; it fails if the "
+    "length that getsockname got was 0: that is set to the size of the buffer before each call",
+    "Invalid argument": "EINVAL says that a length is wrong: bind and connect take ai_addrlen of "
+    "the entry (sizeof(struct sockaddr) is too short for IPv6, the size of a pointer for any); the "
+    "length for getsockname is set to the size of the buffer before each call",
+    "Socket type not supported": "socket takes three numbers of one entry: ai_family, ai_socktype, "
+    "ai_protocol",
+    "Protocol not supported": "socket takes three numbers of one entry: ai_family, ai_socktype, "
+    "ai_protocol",
+    "Address family not supported by protocol": "the socket has another family than the address: "
+    "socket takes ai_family of the same entry",
+    "Transport endpoint is not connected": "getpeername asks for the other end; our own name is "
+    "what getsockname says",
+    "Operation not supported": STREAMS,
+    "Operation not permitted": STREAMS,
+    "Protocol not available": "IPV6_V6ONLY is an option of IPv6 sockets alone: look at ai_family "
+    "of the entry first",
+    "Bad file descriptor": "the descriptor is closed already, or what socket has returned was not "
+    "looked at",
+}
+
+
+def reason(stderr: bytes) -> str:
+    """Return the mistake that a program's own complaint tells of, or nothing.
+
+    Args:
+        stderr: what a program that connects or listens has said of a failure.
+    """
+    for code, words in (
+        (b"EAI_BADFLAGS", NOT_ZEROED),
+        (b"EAI_SOCKTYPE", NOT_ZEROED),
+        (b"EAI_FAMILY", FAMILY),
+        (b"EAI_OVERFLOW", OVERFLOW),
+    ):
+        if b": " + code + b": " in stderr:
+            return words
+    lines = stderr.decode("utf-8", "replace").splitlines()
+    ends = [line.rpartition(": ")[2] for line in lines]
+    return next((words for text, words in _REASONS.items() if text in ends), "")
+
+
 CODE_LOST = (
     "the code that getaddrinfo or getnameinfo has returned got lost on the way: return that number "
     "itself, not errno and not -1"
@@ -118,8 +187,12 @@ def gives(process, expected: bytes, why: str = "", order: bool = True) -> None:
         order: False allows the lines to come in any order.
     """
     known = process.why_it_ended() if process.end_status.number != 2 else ""
-    if b"EAI_BADFLAGS" in process.stderr or b"EAI_SOCKTYPE" in process.stderr:
-        known = NOT_ZEROED
+    if b": EAI_OVERFLOW: " in process.stderr and why:
+        known = f"{OVERFLOW}; {why}"
+    elif b": EAI_BADFLAGS: " in process.stderr and process.name == "rname":
+        known = MINUS_ONE
+    elif b": EAI_" in process.stderr and reason(process.stderr):
+        known = reason(process.stderr)
     elif b"EAI_?" in process.stderr or b": EAI_SYSTEM: Success" in process.stderr:
         known = CODE_LOST
     end = str(process.end_status)
@@ -149,8 +222,12 @@ def fails(process, expected: bytes, why: str = "") -> None:
         looked_up = expected.startswith(process.name.encode() + b": EAI_")
         if known and looked_up:
             known += NO_LIST
-        if looked_up:
-            known = known or _wrong_words(expected, got)
+        if not got and expected in process.stdout:
+            known = known or "what has failed is told on stderr: stdout is for what was found"
+        elif not got and process.end_status.number:
+            known = known or "it says nothing: a failure is told by a line on stderr"
+        elif looked_up:
+            known = known or _wrong_words(expected, got, process.name)
         if process.stdout and not got:
             end += f", with {diagnosis.show(process.stdout, 100)} on stdout"
         text = f"{diagnosis.show(got, 200)}; it {end}"
@@ -161,12 +238,17 @@ def fails(process, expected: bytes, why: str = "") -> None:
     require(not process.stdout, "nothing on stdout", got, "a failure prints nothing on stdout")
 
 
-def _wrong_words(expected: bytes, got: bytes) -> str:
-    """Tell which of the error numbers was taken for which."""
+def _wrong_words(expected: bytes, got: bytes, program: str) -> str:
+    """Tell which of the error numbers was taken for which, or how it is told wrong."""
     prefix, _colon, text = got.strip().rpartition(b": ")
     code = expected.split(b": ")[1]
     if b"EAI_BADFLAGS" in got and code != b"EAI_BADFLAGS":
-        return NOT_ZEROED
+        return MINUS_ONE if program == "rname" else f"{NOT_ZEROED}; or {MINUS_ONE}"
+    if text == expected.strip().rpartition(b": ")[2] and code not in prefix:
+        return (
+            "the name of the code is due before its words, and no number, for that differs from "
+            "system to system: eai_name(code)"
+        )
     if prefix.endswith(b"EAI_?") or b": EAI_SYSTEM" in prefix:
         return (
             f"what getaddrinfo or getnameinfo returned was {code.decode()}: return that number "

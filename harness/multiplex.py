@@ -4,6 +4,8 @@ Everything here looks at a sleeping program: the call it sleeps in, and the
 descriptor sets or the pollfd array in its memory (see ``blocked``).
 """
 
+import contextlib
+
 from . import blocked
 from .failure import Failure, require
 from .kernel import proc
@@ -15,6 +17,20 @@ def end_of(server, client) -> int:
     return next(iter(server.holders(client).get(server.pid, [])), -1)
 
 
+def at_rest(server, calls):
+    """Return the Blocked of a server that has come to rest in one of ``calls``, or None.
+
+    It is taken from the very snapshot that shows the server at rest: a moment
+    later the kernel may have found more room for a client who does not read,
+    and a server that waits for that runs again.
+    """
+    with contextlib.suppress(Failure):
+        for task in server.wait_quiet():
+            if task.pid == server.pid and task.state == "S" and task.blocked.call in calls:
+                return task.blocked
+    return None
+
+
 def why_not_served(server, *clients) -> str:
     """Explain why a server sleeps although somebody has something for it.
 
@@ -24,7 +40,7 @@ def why_not_served(server, *clients) -> str:
     """
     if server.end_status:
         return server.why_it_ended()
-    found = server.asleep_in(ACCEPT | READ | WRITE | MULTIPLEX | SLEEP | WAIT_CHILD)
+    found = at_rest(server, ACCEPT | READ | WRITE | MULTIPLEX | SLEEP | WAIT_CHILD)
     if found is None:
         return ""
     if found.call in SLEEP or (found.call in MULTIPLEX and not found.reads | found.writes):

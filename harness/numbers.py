@@ -18,6 +18,10 @@ UPPER_LOST = (
     "half as wide"
 )
 LOWER_LOST = "the lower half is lost"
+MAGNITUDE = (
+    "sign and magnitude: the highest bit was taken for a mere minus sign; in two's complement 32 "
+    "bits with that bit set are 2^32 less than they would be without a sign"
+)
 SIGN = (
     "sign-extended: a byte from 0x80 on became a negative number, and its sign filled the bits "
     "above; take unsigned char, and an unsigned type for the sum"
@@ -33,6 +37,11 @@ PADDING = (
     "bytes one by one"
 )
 MANGLED = "the text is mangled: a string has no byte order, its bytes go as they are"
+
+CUT = (
+    "the text is right up to its first NUL byte: strcpy, strlen and %s stop there, but here a NUL "
+    "is a byte like any other; memcpy takes as many bytes as it is told"
+)
 
 # What fresh memory holds here: gcc's and clang's pattern, and a check's own.
 _FILL = (0xFE, 0xAA, 0xA5, 0xBE)
@@ -95,6 +104,8 @@ def value(expected: int, got: int, bits: int) -> str:
     if expected < 0 and got in (expected + (1 << bits), expected + (1 << 64)):
         return UNSIGNED
     whole = (1 << bits) - 1
+    if bits > 8 and expected < 0 and got == -(expected & whole >> 1):
+        return MAGNITUDE
     if got & whole == expected & whole and got < 0 <= expected:
         return "a number that is not negative is printed as a signed one: take an unsigned type"
     if bits > 8 and abs(got) <= 1 << bits:
@@ -142,6 +153,8 @@ def record(names: list[str], fields: list[tuple[int, int]], text: bytes, got: by
             told = order(wanted, found)
             if not told and at and got[at + 1 : at + 1 + size] == wanted:
                 told = "there is a byte too many before it"
+            if number == len(text) and found == (number + 1).to_bytes(size, "big"):
+                told = "one more than the text has bytes: a NUL behind it does not count"
             shown = f"{name}, byte {at} of the record, is {hexed(found)}, not {hexed(wanted)}"
             return f"{shown}: {told}" if told else shown
         at += size
@@ -149,8 +162,16 @@ def record(names: list[str], fields: list[tuple[int, int]], text: bytes, got: by
     if found != text:
         if sorted(found) == sorted(text):
             return MANGLED
+        if cut_at_nul(text, found):
+            return CUT
         return "the numbers are right, the text after them is not"
     return ""
+
+
+def cut_at_nul(text: bytes, got: bytes) -> bool:
+    """Whether ``got`` is a text that is wrong from its first NUL byte on."""
+    head, nul, _rest = text.partition(b"\0")
+    return bool(nul) and got != text and got.startswith(head)
 
 
 def _padded(fields, got: bytes) -> bool:

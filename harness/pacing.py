@@ -48,6 +48,9 @@ CALLS = READ | MULTIPLEX | SLEEP | WAIT_SIGNAL | _ARM | {"socket"}
 # milliseconds, and the kernel rounds SO_RCVTIMEO up to its own clock's ticks.
 SLACK = 0.012
 
+# Calls that leave in their fifth argument what is left of the time, select(2),
+# and how many parts of a second that counts in.
+_LEFT = {"select": 1e6, "pselect6": 1e9}
 _ABSTIME = 1  # TIMER_ABSTIME, TFD_TIMER_ABSTIME
 # Seconds after which a timerfd is set to expire.
 _NOW, _NEVER = 1e-9, 1e9
@@ -248,10 +251,7 @@ class Pace:
     def _would_not_sleep(self, held, fd: int) -> bool:
         if not self._is_ours(fd) or self._readable(fd):
             return True
-        flags = {"recvfrom": 3, "recvmsg": 2, "recvmmsg": 3}.get(held.call)
-        if flags is not None and held.args[flags] & socket.MSG_DONTWAIT:
-            return True
-        return bool(proc.flags(self.process.pid, fd) & os.O_NONBLOCK)
+        return not held.may_sleep_on({fd})
 
     def _readable(self, fd: int) -> bool:
         netns.settle()
@@ -299,8 +299,31 @@ class Pace:
             self._set_timer(wait.timer, _NOW)
         if wait.seconds is not None and wait.kind != "pause":
             wait.seconds = max(0.0, wait.seconds - seconds)
+        if wait.kind == "call" and wait.held.call in _LEFT:
+            fraction = wait.seconds % 1 * _LEFT[wait.held.call]
+            rest = struct.pack("=qq", int(wait.seconds), int(fraction))
+            proc.poke(wait.held.tid, wait.held.args[4], rest)
         if self._alarm is not None and self._alarm <= self.now():
             self._ring()
+
+    def interrupt(self) -> float:
+        """Let a signal end the wait by EINTR when half of its time has passed.
+
+        What is left stands where the call leaves it, as ``Held.cut_in_two`` says.
+
+        Returns:
+            The seconds that passed.
+        """
+        wait = self.wait()
+        half = wait.seconds / 2
+        if wait.held.pause() is None:
+            self.elapse(half)
+            self._wait = None
+            wait.held.fail(errno.EINTR)
+        else:
+            self._wait = None
+            wait.held.cut_in_two(self.clock)
+        return half
 
     def expire(self, lost: bool = False) -> float:
         """Let the rest of the wait pass by, with nothing coming in it.

@@ -5,7 +5,6 @@ catches what it raises.  Order, parallel workers, outcomes and the result
 document are made here.
 """
 
-import functools
 import gc
 import os
 import time
@@ -15,7 +14,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import pytest
-from _pytest.runner import runtestprotocol
 
 from . import build, diagnosis, intake, machine, marker, probes, result, warden, workers
 from .failure import Broken, Failure
@@ -31,14 +29,8 @@ ALWAYS = ("sockdiag", "blocked")
 # Whatever a check needs besides, a stage may ask for these.
 OPTIONAL = ("netns", "pidfd_getfd")
 
-# The parts in C that a run needs, with the flags they are compiled with.
-NATIVE = (
-    ("launch",),
-    ("leak", "-fsanitize=address"),
-    ("clock", "-shared", "-fPIC", "-fno-builtin"),
-    ("handler", "-shared", "-fPIC", "-fno-builtin"),
-)
-# The same for programs that are confined.
+# The parts in C that start a program, and those that start a confined one.
+STARTING = (("launch",),)
 CONFINING = (("confine",), warden.NATIVE)
 
 _STDERR_SHOWN = 4000
@@ -94,8 +86,8 @@ class Unit:
     Args:
         lab: the lab, with the sources.
         label: the name of its entry in the result document.
-        only: names of the checks to run; None for all.  Checks that they stand
-            on are not added: see ``with_predecessors``.
+        only: names of the checks to run, or program/check; None for all.
+            Checks that they stand on are not added: see ``with_predecessors``.
         program: the only program to check; None for all.
         pristine: the skeleton by file name, to tell what is not begun.
     """
@@ -141,14 +133,12 @@ class Runner(Collector):
         self._ready = False
         self._news = True
         self._texts: dict[int, str] = {}
-        self._native = NATIVE if level == "none" else (*NATIVE, *CONFINING)
-        self._native_missing = set(self._native)
+        self._parts = {*STARTING, *(CONFINING if level != "none" else ())}
         self._queue: list[workers.Task] = []
         self._folder = ""
         self._binaries = ""
         self._stage: Stage | None = None
         self._program: Program | None = None
-        self._raised: BaseException | None = None
 
     # -- in the child -----------------------------------------------------------
 
@@ -162,34 +152,27 @@ class Runner(Collector):
         """The check's own world: address, ports, paths, random values."""
         return self._stage
 
-    @pytest.hookimpl(hookwrapper=True)
-    def pytest_runtest_makereport(self, item, call):
-        """Keep what a check raised; pytest's own report is not used."""
-        if call.excinfo is not None and self._raised is None:
-            self._raised = call.excinfo.value
-        yield
-
     def _run_check(self, found: marker.Check, item, binary: str, lacks: dict[str, str]) -> dict:
         """Run one check in this forked process; return its part of the record."""
         began = time.monotonic()
-        self._raised = None
         try:
             private = "netns" not in lacks
             where = (self._folder, self._binaries)
             self._stage = Stage(found.name, self.seed, private, lacks, *where, self.level)
             self._program = Program(self._stage, found.program, binary, found.build)
             try:
-                runtestprotocol(item, log=False, nextitem=None)
+                raised = _call(item)
             finally:
                 is_hole = _is_hole(self._stage)
                 spoilt = self._stage.close()
-            answer = _outcome(self._stage.foul() or self._raised or spoilt)
+            answer = _outcome(self._stage.foul() or raised or spoilt)
             answer["steps"] = result.steps(self._stage.tape)
             answer["stderr"] = _stderr(self._stage)
             if used := self._stage.used():
                 answer["used"] = used
             if answer["outcome"] == "failed" and is_hole:
-                answer["why"] = diagnosis.HOLE
+                if not answer["why"].startswith(diagnosis.HOLE):  # a check may know which
+                    answer["why"] = diagnosis.HOLE
             answer["spent"] = self._stage.spent
         except Exception:
             answer = {"outcome": "error", "why": traceback.format_exc()}
@@ -249,12 +232,12 @@ class Runner(Collector):
         machine.scale()
 
     def _native_tasks(self):
-        """Yield the compilation of the harness's own parts."""
-        for one in self._native:
+        """Yield the compilation of what starts a program; other parts in C are, when needed."""
+        for one in list(self._parts):
             yield workers.Task(
                 one[0],
-                functools.partial(_compile_native, *one),
-                lambda _, name=one: self._native_missing.discard(name),
+                lambda part=one: str(build.native(*part)),
+                lambda _, part=one: self._parts.discard(part),
             )
 
     def _probe_task(self) -> workers.Task:
@@ -263,9 +246,9 @@ class Runner(Collector):
         names = [*dict.fromkeys([*ALWAYS, *OPTIONAL, *sorted(needed)])]
         return workers.Task(
             "probe",
-            lambda: probes.lacking(names, self.level),
+            lambda: _lacking(names, self.level),
             self._probed,
-            lambda: not self._native_missing,
+            lambda: not self._parts,
         )
 
     def _probed(self, lacks) -> None:
@@ -288,7 +271,11 @@ class Runner(Collector):
         return [
             (found, item)
             for found, item in self.checks.get(unit.lab.name, [])
-            if (unit.only is None or found.name in unit.only)
+            if (
+                unit.only is None
+                or found.name in unit.only
+                or f"{found.program}/{found.name}" in unit.only
+            )
             and (unit.program is None or found.program == unit.program)
         ]
 
@@ -416,8 +403,15 @@ def _spent(answer: dict) -> bool:
     return answer.pop("spent", True) or answer["outcome"] != "passed"
 
 
-def _compile_native(name: str, *flags: str) -> str:
-    return str(build.native(name, *flags))
+def _lacking(names: list[str], level: str) -> dict[str, str]:
+    """Return what this machine lacks: as probed, or as LACKS names it.
+
+    Who grades a class has probed once, so that everybody has the same maximum.
+    """
+    told = os.environ.get("LACKS")
+    if told is None:
+        return probes.lacking(names, level)
+    return {name: probes.PROBES[name].lack for name in names if name in told.split()}
 
 
 def _same(path: Path, pristine: dict[str, str]) -> bool:
@@ -435,6 +429,25 @@ def _same(path: Path, pristine: dict[str, str]) -> bool:
 
 def _was(outcome: str) -> str:
     return {"blocked": "was blocked"}.get(outcome, outcome)
+
+
+def _call(item: pytest.Item) -> BaseException | None:
+    """Run a test function with its fixtures; return what it raised.
+
+    By pytest's hooks and not by its protocol, whose reports cost a millisecond
+    and are not used here.
+    """
+    # its fixtures are new ones, even if this process has run it for somebody else
+    item._initrequest()
+    try:
+        try:
+            item.ihook.pytest_runtest_setup(item=item)
+            item.ihook.pytest_runtest_call(item=item)
+        finally:
+            item.ihook.pytest_runtest_teardown(item=item, nextitem=None)
+    except BaseException as raised:  # pytest.skip too is no verdict
+        return raised
+    return None
 
 
 def _outcome(raised: BaseException | None) -> dict:
@@ -461,8 +474,13 @@ def _is_hole(stage: Stage) -> bool:
 
 
 def _stderr(stage: Stage) -> str:
+    """Return the end of what was written to stderr; of a sanitizer's long report, its beginning."""
     text = b"".join(process.stderr for process in stage.processes)
-    return text[-_STDERR_SHOWN:].decode("utf-8", "replace")
+    at = text.find(b"ERROR: AddressSanitizer: ")
+    begin = max(0, len(text) - _STDERR_SHOWN)
+    if 0 <= at < begin:
+        begin = text.rfind(b"\n", 0, at) + 1
+    return text[begin : begin + _STDERR_SHOWN].decode("utf-8", "replace")
 
 
 def with_predecessors(checks: list[marker.Check], program: str, name: str) -> set[str]:

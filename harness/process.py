@@ -468,6 +468,8 @@ class Process:
             try:
                 written = os.write(self.stdin, view[:4096])
             except BrokenPipeError:
+                with contextlib.suppress(Failure):
+                    self.wait_quiet()  # its stdin is closed before it has ended
                 got = f"{self.name} {self.how_it_ended() or 'has closed its stdin'}"
                 why = self.stage.diagnose(())
                 raise Failure("a program that reads its stdin", got, why) from None

@@ -5,10 +5,9 @@ import fcntl
 import os
 import pty
 import shlex
-import signal
 import socket
 
-from . import build, diagnosis, peers, strange, warden
+from . import announced, build, diagnosis, peers, strange, warden
 from .clock import Clock
 from .control import Control
 from .failure import Failure, require
@@ -300,42 +299,14 @@ class Server:
         )
 
     def expect_listening_line(self, line: str) -> None:
-        """Require that stdout holds the LISTENING line, and nothing else.
+        """Require that stdout holds the LISTENING line, and nothing else."""
+        announced.expect(self, line.encode(), self._ready_again)
 
-        The program is asleep, waiting for a client, so whatever it has printed
-        and flushed is there.  When nothing is, a second run tells which of the
-        two was forgotten.
-        """
-        got = self.process.stdout
-        self.stage.tape.add("look", "at stdout", diagnosis.show(got))
-        if not got:
-            why = self.process.stdout_elsewhere() or "the line is not printed"
-            if self._prints_to_terminal():
-                why = (
-                    "the line is printed, but not flushed: a terminal gets each line at once, but "
-                    "here stdout is a pipe, and printf keeps the line until fflush(stdout)"
-                )
-            raise Failure(f"{diagnosis.show(line.encode())} on stdout", "nothing", why)
-        if got != line.encode():
-            diagnosis.fail_bytes(line.encode(), got, "on stdout")
-
-    def _prints_to_terminal(self) -> bool:
-        """Whether a second run prints something when its stdout is a terminal."""
-        self.process.signal(signal.SIGKILL)
-        try:
-            self.process.wait_end()
-            if isinstance(self.target, str):
-                target = self.target
-                os.unlink(target)
-            else:
-                target = (self.target[0], int(self.args[-1]))
-            command = f"./{self.program.name} {shlex.join(self.args)}, on a terminal"
-            again = self.program.start(*self.args, stdout="pty", show=command)
-            Server(self.program, again, target).wait_listening()
-        except (Failure, FileNotFoundError):
-            return False
-        self.stage.tape.add("look", "at stdout", diagnosis.show(again.stdout))
-        return bool(again.stdout)
+    def _ready_again(self, process: Process) -> None:
+        target = self.target
+        if not isinstance(target, str):
+            target = (target[0], int(self.args[-1]))
+        Server(self.program, process, target).wait_listening()
 
     def queue(self) -> tuple[int, int]:
         """Return how many connections wait for accept, and the backlog."""

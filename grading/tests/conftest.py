@@ -17,6 +17,7 @@ def temporary():
     """A short place for temporary files: a killed ``work`` leaves some."""
     before = os.environ.get("TMPDIR")
     os.environ["TMPDIR"] = where = tempfile.mkdtemp(prefix="slt-")
+    os.chmod(where, 0o711)  # as /tmp, other users get through
     yield
     shutil.rmtree(where)
     del os.environ["TMPDIR"]

@@ -7,9 +7,10 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness import labs
+from harness import labs, skeleton
 
-_OURS = {"SRC", "LABS", "RESULT", "CHECK", "SEED", "JOBS", "YES", "SOCKLAB_BUILD"}
+_OURS = {"SRC", "LABS", "RESULT", "CHECK", "STUDENT", "SEED", "JOBS", "YES", "SOCKLAB_BUILD"}
+_OURS |= {"LEVEL", "LACKS", "ALLOW_WEAK"}
 
 
 @dataclass
@@ -43,7 +44,9 @@ def environment(build: Path, **variables: str) -> dict[str, str]:
     return {**env, "SOCKLAB_BUILD": str(build), **variables}
 
 
-def verb(build: Path, *args, **variables: str) -> subprocess.CompletedProcess:
+def verb(
+    build: Path, *args, limit: float | None = 300, **variables: str
+) -> subprocess.CompletedProcess:
     """Run a verb as an instructor does; return the finished process."""
     return subprocess.run(
         command(*args),
@@ -52,9 +55,20 @@ def verb(build: Path, *args, **variables: str) -> subprocess.CompletedProcess:
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,
-        timeout=300,
+        timeout=limit,
         check=False,
     )
+
+
+def small(folder: Path, name: str, *programs: str) -> Path:
+    """Make a submission with few programs, which is graded soon; return its folder."""
+    lab = labs.find("03")
+    (folder / name).mkdir(parents=True)
+    for program in programs or ("bindto",):
+        source = (lab.solution / f"{program}.c").read_text(encoding="utf-8")
+        text = skeleton.derive_solution(source)
+        (folder / name / f"{program}.c").write_text(text, encoding="utf-8")
+    return folder / name
 
 
 def inodes(run: Path) -> dict[str, int]:
@@ -77,7 +91,8 @@ def accident(made: Class, number: int) -> tuple[int, str, bool]:
         text=True,
     )
     with work:
-        work.stdout.readline()
+        while not work.stdout.readline().startswith("1/"):
+            assert work.poll() is None
         children = Path(f"/proc/{work.pid}/task/{work.pid}/children").read_text(encoding="ascii")
         pidfds = [os.pidfd_open(int(pid)) for pid in children.split()]
         work.send_signal(number)

@@ -9,6 +9,7 @@ ENTRY = {
     "ignored": [],
     "pristine": [],
     "checks": "c",
+    "contents": "f",
     "key": "k",
 }
 
@@ -19,5 +20,6 @@ def document(**changes) -> dict:
     program = {"name": "incsrv", "points": 0, "max": 4, "build": {"ok": True, "text": ""}}
     lab = {"name": "03-stream-server", "points": 0, "max": 4, "challenge": {"points": 0, "max": 0}}
     lab |= {"programs": [program], "checks": [{**check, "challenge": False, **changes}]}
-    top = {"schema": "socklab/result/1", "state": "complete", "machine": {"compiler": "cc 1"}}
+    top = {"schema": "socklab/result/1", "state": "complete", "level": "namespaces"}
+    top |= {"machine": {"compiler": "cc 1", "system": "Linux 6", "lacks": {}}}
     return {**top, "labs": [lab]}

@@ -1,10 +1,14 @@
 """Bad input is one sentence on stderr and exit status 2, never a traceback."""
 
+import json
+import os
+
 import pytest
 
 from grading import manifest
 from grading.__main__ import main
 from grading.tests.helper import verb
+from grading.verbs import take_jobs
 
 
 @pytest.fixture
@@ -58,6 +62,17 @@ def test_unknown_lab(handed_in, tmp_path, capsys):
     assert "There is no lab 77." in _sentence(capsys, "grade", handed_in, tmp_path / "run", "77")
 
 
+def test_more_jobs_than_cpus(monkeypatch, capsys):
+    """There are never more jobs than CPUs, and that is said."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1})
+    assert take_jobs(["run", "-j", "64"]) == (["run"], 2)
+    assert capsys.readouterr().out == "64 jobs are more than the CPUs here: 2 at a time.\n"
+    monkeypatch.delenv("JOBS", raising=False)
+    assert take_jobs(["run"]) == (["run"], 2)
+    monkeypatch.setenv("JOBS", "1")
+    assert take_jobs(["run"]) == (["run"], 1)
+
+
 def test_run_that_can_not_be_written(handed_in, tmp_path, capsys):
     """RUN is a file, or lies where nobody can write."""
     (tmp_path / "run").write_text("")
@@ -77,8 +92,20 @@ def test_example_in_a_folder_that_is_in_use(handed_in, capsys):
 
 def test_broken_manifest(tmp_path, capsys):
     """A manifest that is none."""
-    (tmp_path / "manifest.jsonl").write_text("{")
-    assert "holds no planned run" in _sentence(capsys, "status", tmp_path)
+    for text in ("{", "[]", "", "7"):
+        (tmp_path / "manifest.jsonl").write_text(text)
+        assert "is damaged: delete that file" in _sentence(capsys, "status", tmp_path)
+
+
+def test_run_of_another_version(handed_in, tmp_path, capsys):
+    """A RUN that another version has made is left alone."""
+    run = tmp_path / "run"
+    run.mkdir()
+    for head in ({"format": "socklab/run/99", "seed": "1"}, {"id": "anna", "key": "k"}):
+        (run / "manifest.jsonl").write_text(json.dumps(head) + "\n")
+        for argv in (["grade", handed_in, run, "03"], ["work", run], ["collect", run]):
+            assert "was made by another version of socklab" in _sentence(capsys, *argv)
+    assert [path.name for path in run.iterdir()] == ["manifest.jsonl"]
 
 
 def test_only_bad_submissions(tmp_path, build):
@@ -87,4 +114,4 @@ def test_only_bad_submissions(tmp_path, build):
     done = verb(build, "grade", tmp_path / "class", tmp_path / "run", "03")
     assert done.returncode == 1
     assert "a b: an id has letters" in done.stderr
-    assert manifest.gradable(manifest.read(tmp_path / "run")) == []
+    assert list(manifest.gradable(manifest.read(tmp_path / "run"))) == []

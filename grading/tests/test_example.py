@@ -69,7 +69,7 @@ def test_collect_is_a_pure_function(graded):
     before = gradebook.path(graded.run).read_bytes()
     entries = manifest.read(graded.run)
     rows = [gradebook.row(one, results.grade(graded.run, one), "") for one in entries]
-    gradebook.write(graded.run, rows)
+    gradebook.write(graded.run, rows, gradebook.columns(rows))
     assert gradebook.path(graded.run).read_bytes() == before
 
 

@@ -18,7 +18,7 @@ def test_hostile_names_in_the_csv(tmp_path):
     """Names come back as one cell each, in one row each."""
     names = ["=HYPERLINK(1)", 'a","b', "two\nlines", "\033[2J", "@x;y"]
     rows = [gradebook.row({"id": name, "error": "rename it"}, None, "") for name in names]
-    gradebook.write(tmp_path, rows)
+    gradebook.write(tmp_path, rows, gradebook.columns(rows))
     with open(gradebook.path(tmp_path), encoding="utf-8", newline="") as file:
         found = list(csv.DictReader(file))
     assert [row["state"] for row in found] == ["refused"] * 5
@@ -30,7 +30,7 @@ def test_hostile_names_in_the_csv(tmp_path):
 def test_table_is_harmless_and_narrow():
     """Neither names nor notes get control characters or long lines into the terminal."""
     rows = [gradebook.row({"id": "\033]0;x\007" + "y" * 90, "error": "z " * 90}, None, "")]
-    lines = gradebook.table(rows)
+    lines = list(gradebook.table(rows, gradebook.columns(rows)))
     assert all(len(line) <= 80 and line.isprintable() for line in lines)
 
 
@@ -59,7 +59,10 @@ def test_people(tmp_path):
         {**ENTRY, "id": "submission_3"},
     ]
     rows = [gradebook.row(one, document(points=n), "") for n, one in enumerate(entries)]
-    found = gradebook.by_person(rows, entries)
+    people = gradebook.People()
+    for one in entries:
+        people.add(one)
+    found = [row for one, entry in zip(rows, entries) for row in people.rows(entry, one)]
     assert [(row["id"], row["person"]) for row in found] == [
         ("submission_1", "ben"),
         ("submission_2", "ada"),
@@ -67,12 +70,12 @@ def test_people(tmp_path):
     ]
     assert "not counted: submission_1" in found[1]["note"]
     assert "not counted" not in found[0]["note"] + found[2]["note"]
-    gradebook.write(tmp_path, found)
+    gradebook.write(tmp_path, found, gradebook.columns(found))
     with open(gradebook.path(tmp_path), encoding="utf-8", newline="") as file:
         written = list(csv.DictReader(file))
     assert [row["person"] for row in written] == ["ben", "ada", ""]
     assert written[1]["submitted"] == "2026-10-02"
-    assert any(line.startswith("ben") for line in gradebook.table(found))
+    assert any(line.startswith("ben") for line in gradebook.table(found, gradebook.columns(found)))
 
 
 @pytest.mark.parametrize(

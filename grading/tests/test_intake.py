@@ -25,7 +25,7 @@ def submission(tmp_path):
 
 def _plan(submission, tmp_path) -> dict:
     (entry,) = plan(submission.parent.parent, tmp_path / "run", ["03"])
-    assert manifest.read(tmp_path / "run") == [entry]
+    assert list(manifest.read(tmp_path / "run")) == [entry]
     return entry
 
 

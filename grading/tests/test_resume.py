@@ -44,7 +44,7 @@ def test_finished_run_does_nothing(graded, build):
     """status and missing say that all is done; work has nothing to do."""
     before = inodes(graded.run)
     status = verb(build, "status", graded.run)
-    assert status.stdout == "9 of 9 graded, 0 to do, 0 can't be graded\n"
+    assert status.stdout.startswith("9 of 9 graded, 0 to do, 0 can't be graded\nseed ")
     missing = verb(build, "missing", graded.run)
     assert (missing.returncode, missing.stdout) == (0, "")
     work = verb(build, "work", graded.run)
@@ -64,23 +64,31 @@ def test_changed_submission_is_graded_again_alone(graded, build, tmp_path):
     after = inodes(run)
     assert done.returncode == 0
     assert [name for name in after if after[name] != before[name]] == ["skeleton"]
-    assert "1/1  skeleton  0/100" in done.stdout
+    assert "1/1  skeleton  0/100  (" in done.stdout
 
 
 def test_harness_trouble_is_no_grade(build, tmp_path):
-    """Where the harness breaks there is an .error, and the next work tries again."""
+    """Where the harness breaks twice there is an .error, and the next work tries again."""
     (tmp_path / "class" / "anna").mkdir(parents=True)
     run = tmp_path / "run"
     (tmp_path / "class" / "anna" / "bindto.c").write_text("int main(void) { return 0; }\n")
-    broken = verb(build, "grade", tmp_path / "class", run, CC="no-such-compiler")
+    compiler = tmp_path / "cc"
+    compiler.write_text('#!/bin/sh\ncase "$*" in *bindto.c*) kill -9 $$ ;; esac\nexec cc "$@"\n')
+    compiler.chmod(0o755)
+    broken = verb(build, "grade", tmp_path / "class", run, CC=str(compiler))
     assert broken.returncode == 1
+    why = "the harness ended with status 3"
+    assert f"anna  tried again later: {why}\n1/1  anna  not graded: {why}" in broken.stdout
+    person = f"anna: {why}; see {run}/results/anna.error"
+    assert f"These need a person:\n    {person}" in broken.stdout
     names = [path.name for path in (run / "results").iterdir()]
     assert names == ["anna.error"]
     record = json.loads((run / "results" / "anna.error").read_text(encoding="ascii"))
-    assert "no-such-compiler" in record["stderr"]
-    assert "anna,,,,error,the harness ended with status 2" in (run / "gradebook.csv").read_text()
+    assert record["why"] == why
+    assert f"anna,,,,error,{why}" in (run / "gradebook.csv").read_text()
     again = verb(build, "work", run)
-    assert (again.returncode, again.stdout) == (0, "1/1  anna  0/100\n")
+    assert again.returncode == 0
+    assert "1/1  anna  0/100  (" in again.stdout
     assert [path.name for path in (run / "results").iterdir()] == ["anna.json"]
 
 
@@ -88,8 +96,9 @@ def test_changed_checks_need_a_new_plan(graded, build, tmp_path):
     """A run that was planned with other checks is refused, and not half graded."""
     run = tmp_path / "run"
     (run / "results").mkdir(parents=True)
-    entries = [{**one, "checks": "0" * 64} for one in manifest.read(graded.run)]
-    manifest.write(run, entries)
+    with manifest.writer(run, "seed") as add:
+        for one in manifest.read(graded.run):
+            add({**one, "checks": "0" * 64})
     done = verb(build, "work", run)
     assert done.returncode == 2
     assert done.stderr == "The checks have changed since this run was planned: plan again.\n"
@@ -97,6 +106,6 @@ def test_changed_checks_need_a_new_plan(graded, build, tmp_path):
 
 def test_stale_result_is_none(graded):
     """A result whose key is not the manifest's is as good as none."""
-    entry = manifest.read(graded.run)[0]
+    entry = next(iter(manifest.read(graded.run)))
     assert results.grade(graded.run, entry) is not None
     assert results.grade(graded.run, {**entry, "key": "0" * 64}) is None

@@ -26,9 +26,11 @@ def run_folder(text: str) -> Path:
 def take_jobs(argv: list[str]) -> tuple[list[str], int]:
     """Take ``-j J`` out of some arguments; return the others and J.
 
-    Without it, JOBS in the environment counts, then the number of CPUs.
+    Without it, JOBS in the environment counts, then the number of CPUs.  There
+    are never more than CPUs: nothing would be done sooner.
     """
-    text = os.environ.get("JOBS", "").strip() or str(len(os.sched_getaffinity(0)))
+    cpus = len(os.sched_getaffinity(0))
+    text = os.environ.get("JOBS", "").strip() or str(cpus)
     rest = list(argv)
     if "-j" in rest:
         at = rest.index("-j")
@@ -36,4 +38,6 @@ def take_jobs(argv: list[str]) -> tuple[list[str], int]:
         text = rest.pop(at) if at < len(rest) else ""
     if not (text.isascii() and text.isdigit()) or int(text) < 1:
         raise labs.Unknown(f"{text!r} is no number of jobs. Give a number, such as -j 4.")
-    return rest, int(text)
+    if int(text) > cpus:
+        say(f"{text} jobs are more than the CPUs here: {cpus} at a time.")
+    return rest, min(int(text), cpus)

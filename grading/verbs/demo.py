@@ -1,5 +1,6 @@
 """``demo``: grades the example class and shows what an instructor sees."""
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -15,6 +16,8 @@ def main(argv: list[str]) -> int:
     """Make the class, grade it from the beginning, and say where to look."""
     need(argv, 0, 0, "demo")
     run = build.folder() / "demo"
+    # no strangers here: it goes on at the level there is, and says which
+    os.environ["ALLOW_WEAK"] = "1"
     shutil.rmtree(run, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix="socklab-") as where:
         submissions = Path(where) / "class"

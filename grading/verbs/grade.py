@@ -1,24 +1,34 @@
-"""``grade SUBMISSIONS RUN [LAB...]``: plan, work and collect."""
+"""``grade SUBMISSIONS RUN [LAB...]``: plan, work and collect.
+
+STUDENT=id grades one student again, CHECK=name makes one check again, for
+everybody or for that student; see ``work.Again``.
+"""
 
 from harness import labs
+from harness.doors import variable
 
 from . import run_folder, say, take_jobs
-from .collect import main as collect
+from .collect import collect
+from .collect import tell as tell_collected
 from .plan import plan, tell
-from .work import work
+from .work import Again, work
 
 
 def main(argv: list[str]) -> int:
-    """Grade; exit status 1 when something is missing."""
+    """Grade; exit status 1 when something is missing or could not be graded again."""
     rest, jobs = take_jobs(argv)
     if len(rest) < 2 or not all(rest):
         raise labs.Unknown(
             "Say what to grade and where to: make grade SUBMISSIONS=folder RUN=folder, "
             "or python3 -m grading grade SUBMISSIONS RUN [LAB...] [-j J]."
         )
+    student, check = variable("STUDENT"), variable("CHECK")
     run = run_folder(rest[1])
-    entries = plan(run_folder(rest[0]), run, rest[2:])
+    entries = plan(run_folder(rest[0]), run, rest[2:], student)
     tell(entries)
-    work(run, entries, jobs)
+    again = Again(student, check) if student or check else None
+    lost = work(entries, jobs, again=again)
     say()
-    return collect([str(run)])
+    missing = collect(entries)
+    tell_collected(entries)
+    return 1 if missing or lost else 0

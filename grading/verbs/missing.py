@@ -18,7 +18,7 @@ def main(argv: list[str]) -> int:
     status = 0
     for one in manifest.read(run):
         if "error" in one:
-            print(f"{report.escape(one['id'])}: {one['error']}", file=sys.stderr)
+            print(f"{report.escape(one['id'])}: {report.escape(one['error'])}", file=sys.stderr)
             status = 1
         elif results.grade(run, one) is None:
             say(one["id"])

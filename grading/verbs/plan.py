@@ -1,52 +1,125 @@
 """``plan SUBMISSIONS RUN [LAB...]``: take the files in and write the manifest."""
 
 import contextlib
+import itertools
+import os
+import secrets
+import shutil
 import sys
 import tempfile
 from pathlib import Path
 
 from harness import labs, report
 
-from .. import intake, manifest, shapes, trees
+from .. import files, intake, manifest, shapes, trees
 from . import need, run_folder, say
 
 
-def plan(submissions: Path, run: Path, numbers: list[str]) -> list[dict]:
-    """Take in all submissions; return the manifest's entries, which are written.
+def plan(submissions: Path, run: Path, numbers: list[str], student: str = "") -> manifest.Manifest:
+    """Take in all submissions; return the manifest, which is written.
 
     Args:
         submissions: the folder or archive, in one of the shapes of ``shapes``.
         run: the folder of the run, made if need be.
         numbers: the labs; empty for the one that the submissions are of.
+        student: take in only what this id or person has handed in, and leave
+            the other entries as they are.
     """
     if run.resolve().is_relative_to(submissions.resolve()):
         raise labs.Unknown(f"{run} lies in {submissions}, as a submission would: put it elsewhere.")
-    with tempfile.TemporaryDirectory(prefix="slx-") as spool, contextlib.ExitStack() as stack:
-        whole = _open(submissions, stack, Path(spool))
+    before = manifest.find(run)
+    seed = _seed(before)
+    with contextlib.ExitStack() as stack:
+        whole = _open(submissions, run, stack)
         found = shapes.submissions(whole)
         if not found:
             raise labs.Unknown(f"{submissions} is empty: put a folder for each submission there.")
         wanted = _labs(submissions, whole, found, numbers)
-        _prepare(run)
         checks = manifest.checks_digest(wanted)
-        entries = [_take(one, whole, run, wanted, checks) for one in found]
-    manifest.write(run, entries)
-    return entries
+        if student:
+            found = _of(student, found, submissions)
+            _same_checks(before or (), wanted, checks)
+        _prepare(run)
+        new = _entries(found, whole, run, wanted, checks)
+        with manifest.writer(run, seed) as add:
+            for entry in _merged(before, new) if student and before else new:
+                add(entry)
+    return manifest.read(run)
 
 
-def _open(submissions: Path, stack: contextlib.ExitStack, spool: Path) -> trees.Tree:
-    """Return the tree of a folder or of an archive of submissions."""
+def _seed(before: manifest.Manifest | None) -> str:
+    """Return the seed of the run: that it has, or SEED, or a new one."""
+    wanted = os.environ.get("SEED", "").strip()
+    if wanted and not (wanted.isascii() and wanted.isalnum()):
+        raise labs.Unknown(f"SEED={wanted!r} is not what a run printed as its seed.")
+    if before is None:
+        return wanted or secrets.token_hex(4)
+    if wanted and wanted != before.seed:
+        raise labs.Unknown(
+            f"{before.run} was begun with SEED={before.seed}: leave SEED out, or give a new RUN."
+        )
+    return before.seed
+
+
+def _of(student: str, found: list[shapes.Submission], where: Path) -> list[shapes.Submission]:
+    chosen = [one for one in found if student == one.id or student in one.people]
+    if not chosen:
+        raise labs.Unknown(f"STUDENT={student}: nothing in {where} has this id or this person.")
+    return chosen
+
+
+def _same_checks(before, wanted: list[labs.Lab], checks: str) -> None:
+    """Refuse to grade one student otherwise than the others were."""
+    names = [lab.name for lab in wanted]
+    for one in manifest.gradable(before):
+        if (one["checks"], one["labs"]) != (checks, names):
+            raise labs.Unknown(
+                "The checks or LABS have changed since the others were planned: leave STUDENT "
+                "out, so that everybody is graded alike."
+            )
+
+
+def _entries(found: list[shapes.Submission], whole: trees.Tree, run: Path, wanted, checks: str):
+    """Yield the entry of each submission."""
+    for name, several in itertools.groupby(found, key=lambda one: one.id):
+        first, *others = several
+        if others:
+            both = " and ".join(one.folder or next(iter(one.files)) for one in (first, others[0]))
+            yield manifest.refusal(name, f"it is there twice, as {both}: keep one")
+        else:
+            yield _take(first, whole, run, wanted, checks)
+
+
+def _merged(before: manifest.Manifest, new):
+    """Yield the entries that there are, with new ones in place of those of the same id."""
+    fresh = {one["id"]: one for one in new}
+    for one in before:
+        while fresh and (first := min(fresh)) < one["id"]:
+            yield fresh.pop(first)
+        yield fresh.pop(one["id"], one)
+    for name in sorted(fresh):
+        yield fresh[name]
+
+
+def _open(submissions: Path, run: Path, stack: contextlib.ExitStack) -> trees.Tree:
+    """Return the tree of a folder or of an archive of submissions, which may be unpacked in RUN."""
     try:
         if submissions.is_dir():
             return trees.of_class(submissions)
         file = stack.enter_context(open(submissions, "rb"))
         if trees.is_archive(file.read(512)):
             file.seek(0)
+            _prepare(run)
+            spool = run / f".unpacked.{files.me()}.part"
+            spool.mkdir()
+            stack.callback(shutil.rmtree, spool, ignore_errors=True)
             whole = trees.of_archive(file, trees.CLASS, _may_count, spool)
             return _unwrapped(whole)
     except trees.Refused as problem:
         raise labs.Unknown(f"{submissions} can't be read: {problem}.") from None
     except OSError as problem:
+        if problem.errno in files.FULL:
+            raise
         raise labs.Unknown(f"{submissions} is no folder to read: {problem.strerror}.") from None
     raise labs.Unknown(f"{submissions} is neither a folder nor a zip or tar archive.")
 
@@ -70,10 +143,15 @@ def _unwrapped(whole: trees.Tree) -> trees.Tree:
 def _prepare(run: Path) -> None:
     """Make the folders of a run, and try whether they can be written."""
     try:
-        for folder in ("intake", "results", "build"):
-            (run / folder).mkdir(parents=True, exist_ok=True)
+        if not run.exists():
+            run.mkdir(parents=True)
+            run.chmod(0o711)  # other uids run programs below RUN/build, and read nothing else
+        for folder in ("intake", "results", "reports"):
+            files.private(run / folder)
+        (run / "build").mkdir(exist_ok=True)
         with tempfile.TemporaryFile(dir=run):
             pass
+        files.sweep(run)
     except OSError as problem:
         raise labs.Unknown(f"{run} can't be written: {problem.strerror}.") from None
 
@@ -106,19 +184,24 @@ def _take(one: shapes.Submission, whole: trees.Tree, run: Path, wanted, checks: 
     return manifest.entry(one, wanted, checks, taken)
 
 
-def tell(entries: list[dict]) -> None:
-    """Say what was planned, and on stderr what could not be."""
-    good = manifest.gradable(entries)
+def tell(entries: manifest.Manifest) -> int:
+    """Say what was planned, and on stderr what could not be; return how many can be graded."""
+    good = bad = 0
+    names: list[str] = []
     for one in entries:
         if "error" in one:
-            print(f"{report.escape(one['id'])}: {one['error']}", file=sys.stderr)
-    labs_of = ", ".join(good[0]["labs"]) if good else "nothing"
-    say(f"{len(good)} of {len(entries)} submissions to grade: {labs_of}")
+            print(f"{report.escape(one['id'])}: {report.escape(one['error'])}", file=sys.stderr)
+            bad += 1
+        else:
+            names = one["labs"]
+            good += 1
+    say(f"{good} of {good + bad} submissions to grade: {', '.join(names) or 'nothing'}")
+    say(f"seed {entries.seed}")
+    return good
 
 
 def main(argv: list[str]) -> int:
     """Plan; exit status 1 when a submission can't be graded at all."""
     need(argv, 2, None, "plan SUBMISSIONS RUN [LAB...]")
     entries = plan(run_folder(argv[0]), run_folder(argv[1]), argv[2:])
-    tell(entries)
-    return 0 if len(manifest.gradable(entries)) == len(entries) else 1
+    return 0 if tell(entries) == sum(1 for _ in entries) else 1

@@ -2,7 +2,7 @@
 
 from harness import report
 
-from .. import manifest, results
+from .. import ground, manifest, results
 from . import need, run_folder, say
 
 
@@ -11,18 +11,18 @@ def main(argv: list[str]) -> int:
     need(argv, 1, 1, "status RUN")
     run = run_folder(argv[0])
     entries = manifest.read(run)
-    waiting = 0
-    troubles = []
+    total = waiting = refused = 0
     for one in entries:
+        total += 1
+        refused += "error" in one
+        waiting += "error" not in one and results.grade(run, one) is None
+    graded = total - refused - waiting
+    say(f"{graded} of {total} graded, {waiting} to do, {refused} can't be graded")
+    found = ground.read(run)
+    say(f"seed {entries.seed}" + (f", level: {found.level}" if found else ""))
+    for one in entries if graded < total else ():
         if "error" in one:
-            troubles.append(f"{report.escape(one['id'])}: {one['error']}")
-        elif results.grade(run, one) is None:
-            waiting += 1
-            why = results.trouble(run, one)
-            troubles += [f"{one['id']}: {why}; the next work tries again"] if why else []
-    refused = len(entries) - len(manifest.gradable(entries))
-    graded = len(entries) - refused - waiting
-    say(f"{graded} of {len(entries)} graded, {waiting} to do, {refused} can't be graded")
-    for line in troubles:
-        say(line)
-    return 0 if graded == len(entries) else 1
+            say(f"{report.escape(one['id'])}: {report.escape(one['error'])}")
+        elif results.grade(run, one) is None and (why := results.trouble(run, one)):
+            say(f"{one['id']}: {why}; the next work tries again")
+    return 0 if graded == total else 1

@@ -11,9 +11,7 @@ import shutil
 import sys
 from pathlib import Path
 
-import pytest
-
-from .. import build, labs, plugin, report, result
+from .. import ahead, build, labs, report, result
 from . import asked_level, reset, say, variable
 
 FULL, MISSING, BAD_INPUT, ERROR = 0, 1, 2, 3
@@ -53,16 +51,28 @@ def run(numbers: list[str], listener) -> tuple[int, dict]:
             f"There is no C compiler {build.compiler()[0]!r}: install gcc, or set CC."
         )
     level = asked_level()
-    seed = _seed()
-    only = variable("CHECK")
-    units = [_unit(lab, only) for lab in found]
+    seed, jobs, only = _seed(), _jobs(), variable("CHECK")
     target = _target(seed, level)
+    # of a single check, it is not known here which program it is
+    with ahead.compiling([] if only else found, jobs):
+        return _run(found, (seed, jobs, only, level), target, listener)
+
+
+def _run(found: list[labs.Lab], asked: tuple[str, int, str, str], target: Path, listener):
+    """Import pytest, which takes as long as compiling does, and run the checks."""
+    import pytest
+
+    from .. import plugin
+
+    seed, jobs, only, level = asked
+    source = variable("SRC", "labs")
+    units = [plugin.Unit(lab, lab.name, *_chosen(lab, only), _pristine(lab)) for lab in found]
     repeat = "make check-{number} CHECK={check} SEED=" + seed
     if source != "labs" and not variable("RESULT"):
         repeat += f" SRC={source}"
     if level != "none":
         repeat += f" LEVEL='{level}'" if " " in level else f" LEVEL={level}"
-    runner = plugin.Runner(units, seed, _jobs(), target, listener, repeat, level)
+    runner = plugin.Runner(units, seed, jobs, target, listener, repeat, level)
     code = plugin.run_pytest(runner, [lab.folder for lab in found])
     if code == pytest.ExitCode.INTERRUPTED and not runner.errors:
         raise KeyboardInterrupt
@@ -84,7 +94,7 @@ def run(numbers: list[str], listener) -> tuple[int, dict]:
     return _status(runner.document), runner.document
 
 
-def _remember(runner: plugin.Runner, entry: dict) -> None:
+def _remember(runner, entry: dict) -> None:
     """Keep what is known of a lab: the checks just made, and the others as they were."""
     target = result.last(entry["name"])
     try:
@@ -108,22 +118,27 @@ def _remember(runner: plugin.Runner, entry: dict) -> None:
     result.write({**runner.document, "state": state, "labs": [whole]}, target)
 
 
-def _unit(lab: labs.Lab, only: str) -> plugin.Unit:
-    """Return what to check of a lab.
+def _pristine(lab: labs.Lab) -> dict[str, str]:
+    try:
+        return reset.pristine(lab)
+    except labs.Unknown:
+        return {}
+
+
+def _chosen(lab: labs.Lab, only: str) -> tuple[set[str] | None, str | None]:
+    """Return the names of the checks to run and their program; None for all.
 
     Args:
         lab: the lab.
-        only: nothing, a program, the name of a check, or program/check.
+        only: nothing, a program, the name of a check, or program/check, of
+            which there may be several with blanks between.
     """
-    try:
-        pristine = reset.pristine(lab)
-    except labs.Unknown:
-        pristine = {}
+    if len(only.split()) > 1:
+        return set(only.split()), None
     program, _slash, name = only.rpartition("/")
     if not program and f"{name}.c" in lab.files():
         program, name = name, ""
-    names = {name, f"test_{name}"} if name else None
-    return plugin.Unit(lab, lab.name, names, program or None, pristine)
+    return {name, f"test_{name}"} if name else None, program or None
 
 
 def _target(seed: str, level: str) -> Path:
@@ -153,13 +168,11 @@ def _status(document: dict) -> int:
         return ERROR
     points = sum(lab["points"] for lab in document["labs"])
     most = sum(lab["max"] for lab in document["labs"])
+    if variable("CHECK"):  # challenges count too
+        return FULL if all(one["outcome"] == "passed" for one in checks) else MISSING
     if most == 0:
-        return FULL if variable("CHECK") and not _failed(checks) else ERROR
-    return FULL if points == most and not (variable("CHECK") and _failed(checks)) else MISSING
-
-
-def _failed(checks) -> bool:
-    return any(one["outcome"] != "passed" for one in checks)
+        return ERROR
+    return FULL if points == most else MISSING
 
 
 def main(argv: list[str]) -> int:

@@ -4,6 +4,7 @@ For maintainers.  Arguments after the number: names of mutants and variants;
 all by default.  ``make test`` does the same, quietly.
 """
 
+import difflib
 import os
 import tempfile
 from pathlib import Path
@@ -14,8 +15,11 @@ from . import asked_level, say, variable
 
 def main(argv: list[str]) -> int:
     """Prove a lab's checks; exit status 1 when one of them is wrong."""
+    if not argv:
+        raise labs.Unknown("Which lab? Say for example: make prove-01")
     lab = labs.find(argv[0], "solutions")
     names = set(argv[1:])
+    _require_known(argv[1:], lab)
     jobs = int(variable("JOBS", str(len(os.sched_getaffinity(0)))))
     checks = plugin.collect([lab])
     mutants = [one for one in proof.mutants(lab) if not names or one.label in names]
@@ -46,3 +50,15 @@ def main(argv: list[str]) -> int:
             if not row["build"]["ok"]:
                 say(row["build"]["text"])
     return 1 if wrong else 0
+
+
+def _require_known(names: list[str], lab: labs.Lab) -> None:
+    """Raise ``Unknown`` for the first name that is no wrong program, nor a variant, of a lab."""
+    known = [one.label for one in proof.mutants(lab)] + [path.name for path in proof.variants(lab)]
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 2) or [n for n in known if name in n][:2]
+            hint = f"They are in solutions/{lab.name}/mutants."
+            if near:
+                hint = f"Did you mean {' or '.join(near)}?"
+            raise labs.Unknown(f"There is no wrong program {name} in lab {lab.number}. {hint}")

@@ -472,6 +472,28 @@ reap(pid_t program)
 	}
 }
 
+/*
+ * Wait until the child has become the program, or has failed to: exec closes
+ * the other end of this pipe, and so does the child's end.  But if the harness
+ * has died meanwhile, the child can't hand its listener over, and its own filter
+ * holds it for ever in the call that would say so.
+ */
+static void
+wait_for_start(int started)
+{
+	struct pollfd fds[] = {
+	    {.fd = started, .events = POLLIN},
+	    {.fd = control, .events = POLLIN},
+	};
+
+	while (fds[0].revents == 0) {
+		if (poll(fds, 2, -1) == -1 && errno != EINTR)
+			end_all();
+		if (fds[0].revents == 0 && fds[1].revents != 0)
+			end_all();
+	}
+}
+
 /* Wait for the program's end, its orphans' ends, and the order to end them. */
 static void
 watch_over(pid_t pid, int sigfd)
@@ -512,8 +534,6 @@ main(int argc, char **argv)
 {
 	sigset_t all;
 	pid_t pid;
-	ssize_t n;
-	char byte;
 	int opt, sigfd, null, started[2];
 
 	while ((opt = getopt(argc, argv, "+c:n:k:i:l:o:3:" WARDEN_OPTIONS)) !=
@@ -584,10 +604,7 @@ main(int argc, char **argv)
 		close(keep[opt]);
 	if (third != -1)
 		close(third);
-	/* exec closes the other end; so does a failure before it */
-	do
-		n = read(started[0], &byte, 1);
-	while (n == -1 && errno == EINTR);
+	wait_for_start(started[0]);
 	say("pid", pid);
 #ifdef WARDEN
 	if (most_memory > 0)

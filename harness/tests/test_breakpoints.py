@@ -132,6 +132,23 @@ def test_note_and_interrupt(world):
     world(work)
 
 
+@pytest.mark.parametrize(("word", "call"), [("recv", "recvfrom"), ("poll", "poll")])
+def test_may_sleep_on(world, word, call):
+    """A call sleeps on a descriptor that it waits for, unless that is non-blocking."""
+
+    def work(stage, program):
+        process = program("asleep").start(word, watch=syscalls.READ | syscalls.MULTIPLEX)
+        held = process.breakpoints.hold({call}, "a call that waits")
+        assert held.may_sleep_on({4, 7})
+        assert not held.may_sleep_on({5})
+        if stage.can("pidfd_getfd"):
+            with process.borrow(4) as sock:
+                sock.setblocking(False)
+            assert held.may_sleep_on({4}) is (word == "poll")
+
+    world(work)
+
+
 def test_clock_advances_for_each(world):
     """Two pauses add up; another program's clock is its own."""
 

@@ -41,6 +41,12 @@ def test_show(data, text):
         (b"abcd", b"badc", "the right bytes in the wrong order"),
         (b"bound", b"BOUND", "capital and small letters"),
         (b"a b\n", b"a  b \n", "blanks"),
+        (b"a b\n", b"a\tb\n", "there are tabs"),
+        (b"a b\nc\n", b"a b \nc\n", "blanks at the end of a line"),
+        (b"inet 1.2.3.4 80\n", b"inet 80 1.2.3.4\n", "the right words in the wrong order"),
+        (b"1.2.3.4 80\n", b"1.2.3.4:80\n", "other signs between them"),
+        (b"a b\n", b"a b (null)\n", "a null pointer"),
+        (b"port 8080", b"port 529530880", "htonl() and ntohl() turn four"),
         (b"ok\n", b"ok\nok\n", "and then 3 more"),
         (b"x", b"yxzx", "more than once"),
         (b"port 8080", b"port 36895", "36895 is 8080 with its bytes swapped: htons()"),
@@ -126,6 +132,7 @@ ASAN = (
     [
         (ASAN % b"stack-buffer-overflow", "past the end of a local array (in serve, incsrv.c:93)"),
         (ASAN % b"heap-use-after-free", "memory after free (in serve, incsrv.c:93)"),
+        (ASAN % b"stack-overflow", "calls itself, or two call each other, without end"),
         (ASAN % b"attempting double-free", "frees the same memory twice"),
         (b"==1==ERROR: LeakSanitizer: detected memory leaks\n", "is never freed"),
         (
@@ -140,6 +147,7 @@ ASAN = (
         (b"Sanitizer SEGV\n#0 in .c: in \n# in x .c:1", "bad pointer"),
         (b": runtime error: ", "undefined behaviour"),
         (b"\xff\x00 Sanitizer double-free \xfe", "twice"),
+        (b"Sanitizer: stack-buffer-overflow\n    #0 0x1 in __interceptor_strlen", "strlen goes on"),
     ],
 )
 def test_sanitizer(stderr, words):

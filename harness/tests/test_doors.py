@@ -3,6 +3,7 @@
 import io
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
@@ -10,7 +11,7 @@ import tarfile
 import pytest
 
 from harness import labs, proof, skeleton
-from harness.doors import handout
+from harness.doors import handout, soak
 
 NUMBER = "03"
 LAB = labs.find(NUMBER)
@@ -258,3 +259,51 @@ def test_make_without_a_number():
     )
     assert done.returncode == 2
     assert f"make hint-{labs.all_names()[0][:2]}" in done.stderr
+
+
+def test_prove_unknown_name(door):
+    """The name of no wrong program is one sentence, with names that are near."""
+    near = proof.mutants(LAB)[0].label
+    for name, words in ((f"{near}x", f"Did you mean {near}"), ("qq", "They are in solutions/")):
+        done = door("prove", NUMBER, proof.mutants(LAB)[1].label, name)
+        assert done.returncode == 2
+        assert f"There is no wrong program {name} in lab {NUMBER}. {words}" in done.stderr
+        assert done.stdout == ""
+    assert door("prove").returncode == 2
+
+
+class _Run:
+    """A run of the checks, as soak sees it; one is still going on when Ctrl-C is pressed."""
+
+    def __init__(self, verdict):
+        self.verdict = verdict
+        self.signals = []
+
+    def wait(self):
+        """Come to the end, or be interrupted while that is waited for."""
+        if self.verdict is None and not self.signals:
+            raise KeyboardInterrupt
+
+    def poll(self):
+        """Say whether it has ended."""
+        return None if self.verdict is None else 0
+
+    def send_signal(self, number):
+        """Be told to end."""
+        self.signals.append(number)
+
+
+def test_soak_interrupted(monkeypatch, capsys):
+    """Ctrl-C ends what goes on, and tells what is done so far."""
+    runs = [_Run(verdict) for verdict in ("passed", "failed: x", "passed", None)]
+    started = iter(runs)
+    monkeypatch.setattr(soak, "_hogs", list)
+    monkeypatch.setattr(soak, "_start", lambda *_args: next(started))
+    monkeypatch.setattr(soak, "_verdicts", lambda target: {"one": runs[int(target.stem)].verdict})
+    with pytest.raises(KeyboardInterrupt):
+        soak.main(["9", "01"])
+    told = capsys.readouterr().out
+    assert "Interrupted after 3 of 9 runs." in told
+    assert "one: {'passed': 2, 'failed: x': 1}" in told
+    assert "3 runs, 3 verdicts, 2 passed, 1 checks differ" in told
+    assert [run.signals for run in runs] == [[], [], [], [signal.SIGINT]]

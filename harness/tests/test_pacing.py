@@ -77,6 +77,21 @@ def test_elapse_to_the_end(world, style):
     world(work)
 
 
+@pytest.mark.parametrize("style", KINDS)
+def test_interrupt(world, style):
+    """A wait that is interrupted ends by EINTR after half of its time."""
+
+    def work(stage, program):
+        pace, _wait, _port = _start(stage, program, style)
+        assert pace.interrupt() == pytest.approx(SECONDS / 2, abs=pacing.SLACK)
+        pace.process.expect_exit(0)
+        assert f", after {SECONDS / 2} s\n".encode() in pace.process.stdout
+        if KINDS[style] not in ("pause", "timerfd"):  # for these the program prints no error
+            assert b"EINTR" in pace.process.stdout
+
+    world(work)
+
+
 def test_for_ever(world):
     """A wait without a limit has none, and can't expire."""
 

@@ -7,11 +7,12 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import jsonschema
 import pytest
 
-from harness import labs, result
+from harness import labs, plugin, result
 from harness.tests.arena import Arena, processes_of, reference, validate
 
 SCHEMA = json.loads(result.SCHEMA_FILE.read_text(encoding="utf-8"))
@@ -196,3 +197,20 @@ def test_written_as_it_grows(tmp_path):
         result.add_up(document["labs"][0])
         result.write(document, target, known)
         assert result.read(target) == document
+
+
+@pytest.mark.parametrize(
+    ("said", "begin"),
+    [
+        (b"short\n", "short"),
+        (b"line\n" * 2000, "line"),
+        (b"mine\n==1==ERROR: AddressSanitizer: stack-overflow\n" + b"#0\n" * 9000, "==1==ERROR"),
+        (b"line\n" * 2000 + b"==1==ERROR: AddressSanitizer: SEGV\n", "line"),
+    ],
+)
+def test_stderr_shown(said, begin):
+    """The end of stderr is kept, but a sanitizer's report from its first line on."""
+    shown = plugin._stderr(SimpleNamespace(processes=[SimpleNamespace(stderr=said)]))
+    assert shown.startswith(begin)
+    assert len(shown) <= 4000
+    assert len(said) > 4000 or shown == said.decode("ascii")

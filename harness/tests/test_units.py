@@ -170,6 +170,8 @@ def test_value():
     assert numbers.value(0x1234, 0x3412, 16) == numbers.REVERSED
     assert numbers.value(0x80, 0xFF80, 16) == numbers.SIGN
     assert numbers.value(0x80000001, 0x80000001 - (1 << 32), 32).startswith("a number that is not")
+    assert numbers.value(-1, -0x7FFFFFFF, 32) == numbers.MAGNITUDE
+    assert numbers.value(-0x01020304, -0x7EFDFCFC, 32) == numbers.MAGNITUDE
     assert numbers.value(7, 7, 16) == ""
 
 
@@ -179,6 +181,10 @@ def test_record():
     right = bytes.fromhex("07 1234 01020304")
     assert numbers.record(names, fields, b"abcd", right + b"abcd") == ""
     assert numbers.record(names, fields, b"abcd", right + b"dcba") == numbers.MANGLED
+    assert numbers.record(names, fields, b"a\0cd", right + b"a\0xy") == numbers.CUT
+    counted = numbers.record([*names, "len"], [*fields, (4, 2)], b"abcd", right + b"\0\5abcd")
+    assert "a NUL behind it" in counted
+    assert "text after them" in numbers.record(names, fields, b"a\0cd", right + b"x\0cd")
     for count in ("01020304", "04030201"):
         for number in ("1234", "3412"):
             padded = bytes.fromhex(f"07 a5 {number} {count}")

@@ -50,21 +50,21 @@ to_port(const char *s)
 }
 
 /*
- * Print the LEN bytes at SA.  Those of the family are shown as ff ff, because
- * their order, and the number itself, is the host's own affair.
+ * Print the LEN bytes of the address *SA.  Those of the family are shown as
+ * ff ff if it is the right one for that length, because their order, and the
+ * number itself, is the host's own affair; if not, they are shown as they are.
  */
 static void
-print_bytes(const void *sa, size_t len)
+print_bytes(const struct sockaddr_storage *sa, size_t len)
 {
-	const unsigned char *p = sa;
-	size_t i;
+	const unsigned char *p = (const unsigned char *)sa;
+	int right = len == sizeof(struct sockaddr_in) ? AF_INET : AF_INET6;
+	size_t i, hidden = sa->ss_family == right ? sizeof(sa->ss_family) : 0;
 
-	for (i = 0; i < len; i++) {
-		unsigned byte = i < sizeof(sa_family_t) ? 0xff : p[i];
-
-		if (printf("%02x%c", byte, i + 1 < len ? ' ' : '\n') < 0)
+	for (i = 0; i < len; i++)
+		if (printf("%02x%c", i < hidden ? 0xff : p[i],
+			i + 1 < len ? ' ' : '\n') < 0)
 			fail(errno, "write");
-	}
 }
 
 /* Print the last line. */

@@ -1,6 +1,9 @@
 """Checks of ipconv: addresses as text and as bytes."""
 
+import contextlib
 import ipaddress
+import re
+import socket
 
 from harness import check, fail, numbers, require
 from harness.diagnosis import difference, show
@@ -9,6 +12,11 @@ NOT_LOOKED = (
     "inet_pton returned 0, which says that this is no address: only 1 is success, and -1 says "
     "that the family is unknown"
 )
+ATON = "inet_pton takes four decimal numbers only; inet_aton and inet_addr take this, too"
+ERROR = (
+    "inet_addr returns -1 for an error, and those bits are the address 255.255.255.255, too; "
+    "inet_pton tells the two apart"
+)
 
 
 def expected_line(address):
@@ -16,13 +24,33 @@ def expected_line(address):
     return f"{address.packed.hex(' ')}  {address}\n".encode()
 
 
-def prints(program, args, packed, text):
-    """Require the line for one address."""
+def digits_differ(packed, shown):
+    """Name what is wrong with the way in which the bytes of an address are shown."""
+    words = shown.split()
+    if len(words) != len(packed) or not all(re.fullmatch(rb"[0-9a-fA-F]+", w) for w in words):
+        return ""
+    values = [int(word, 16) for word in words]
+    if any(value == byte - 256 & 0xFFFFFFFF for value, byte in zip(values, packed, strict=True)):
+        return (
+            "a byte from 0x80 on was taken from a plain char, which is signed here: it became a "
+            "negative int, and printf shows all of that; take unsigned char"
+        )
+    if bytes(value & 0xFF for value in values) == packed and any(len(word) == 1 for word in words):
+        return "each byte is two digits: %x leaves out a zero in front, %02x does not"
+    return ""
+
+
+def prints(program, args, packed, text, refused=""):
+    """Require the line for one address; ``refused`` is why it may be taken for none."""
     process = program.run(*args)
     end = process.end_status
     if (end.kind, end.number) != ("exit", 0):
         got = f"{process.how_it_ended()}, and on stderr {show(process.stderr, 100)}"
-        fail(f"exit status 0 for {args[-1]}", got, process.why_it_ended())
+        if b"No space left" in process.stderr:
+            refused = "the buffer for inet_ntop is too small: INET6_ADDRSTRLEN bytes are enough"
+        elif b": not an IP" in process.stderr:
+            refused = refused or f"it is an IPv{args[-2]} address: which family did inet_pton get?"
+        fail(f"exit status 0 for {args[-1]}", got, process.why_it_ended() or refused)
     expected = f"{packed.hex(' ')}  {text}\n".encode()
     got = process.stdout
     program.stage.tape.add("look", "at stdout", show(got, 120))
@@ -34,7 +62,10 @@ def prints(program, args, packed, text):
         found = bytes.fromhex(have.decode("ascii"))
     except ValueError:
         found = b""
-    if found and len(found) != len(packed):
+    digits = digits_differ(packed, have)
+    if digits:
+        why = digits
+    elif found and len(found) != len(packed):
         why = f"an IPv{4 if len(packed) == 4 else 6} address has {len(packed)} bytes"
     elif found == packed[::-1]:
         why = (
@@ -58,6 +89,9 @@ def refuses(program, family, text, why=NOT_LOOKED):
     message = f"ipconv: not an IPv{family} address: {text}\n".encode()
     end = process.end_status
     known = process.why_it_ended() if end.kind == "signal" or end.number > 2 else ""
+    with contextlib.suppress(OSError):
+        taken = socket.inet_aton(text).hex(" ").encode("ascii")
+        known = ATON if family == "4" and process.stdout.startswith(taken) else known
     if (end.kind, end.number) != ("exit", 1) or process.stdout:
         got = process.how_it_ended()
         got += f", and {show(process.stdout, 100)} on stdout" if process.stdout else ""
@@ -81,6 +115,8 @@ def test_v4(program):
     some = ".".join(map(str, program.stage.random.sample(range(1, 255), 4)))
     for text in ("127.0.0.1", "10.1.2.3", "0.0.0.0", "255.128.1.0", some):
         prints(program, ("4", text), ipaddress.IPv4Address(text).packed, text)
+    broadcast = "255.255.255.255"
+    prints(program, ("4", broadcast), b"\xff\xff\xff\xff", broadcast, ERROR)
 
 
 V6 = (
@@ -140,9 +176,8 @@ def test_refuses_v4(program):
     """says what is no IPv4 address: three numbers, 256, a blank at the end, nothing"""
     for text in ("1.2.3", "256.1.1.1", "1.2.3.4 ", "", "1.2.3.4.5", "::1"):
         refuses(program, "4", text)
-    why = "inet_pton takes four decimal numbers only; inet_aton and inet_addr take this, too"
     for text in ("127.1", "0x7f.0.0.1", "2130706433"):
-        refuses(program, "4", text, why)
+        refuses(program, "4", text, ATON)
 
 
 @check(

@@ -1,5 +1,6 @@
 """Checks of order: a number's bytes in memory and on the wire."""
 
+import itertools
 import re
 import sys
 
@@ -9,33 +10,85 @@ from harness.process import End
 
 LINE = re.compile(rb"host ((?:[0-9a-f]{2} ?)+) net ((?:[0-9a-f]{2} ?)+)\n")
 
+BASES = {10: "decimal", 16: "hexadecimal", 8: "octal"}
+HALF = {
+    16: "a signed type of 16 bits ends at half of that: take an unsigned one",
+    32: "atoi is for an int, which ends at half of that: take strtoull",
+    64: "strtol is for signed numbers, and ends at half of what strtoull can do",
+}
+
+
+def base_of(text):
+    """Return the base that a constant of C is written in."""
+    if text[:2] in ("0x", "0X"):
+        return 16
+    return 8 if text[0] == "0" and len(text) > 1 else 10
+
+
+def read_in(text, base):
+    """Return what strtoull makes of a text in a base, and what it leaves of the text."""
+    if base == 16 and base_of(text) == 16:
+        text = text[2:]
+    digits = itertools.takewhile(lambda digit: digit in "0123456789abcdef"[:base], text.lower())
+    number = "".join(digits)
+    return int(number or "0", base), text[len(number) :]
+
+
+def misread(text, value, found):
+    """Say in which base a number was read, if that is what is wrong with it."""
+    right = base_of(text)
+    for base, name in BASES.items():
+        number = read_in(text, base)[0]
+        # 0 has many reasons; but it is what any other base makes of 0x
+        if base != right and found == number != value and (number or right == 16):
+            return (
+                f"{text} was read as {name}, but it is {BASES[right]}: with base 0 strtoull looks "
+                "at how a number begins, with any other base (and so atoi) it does not"
+            )
+    return ""
+
+
+def why_refused(bits, text, value):
+    """Say why a number that is right may have been refused."""
+    right = base_of(text)
+    why = "this number is right, and it fits: which of the tests in to_number refuses it?"
+    decimal, rest = read_in(text, 10)
+    if right != 10 and (rest or decimal >> bits):
+        end = f"stops before the {rest[0]}" if rest else f"reads {decimal}, which is too large"
+        why += f" It is {BASES[right]}; if the base of strtoull is 10, that {end}: with base 0 it "
+        return why + "looks at how a number begins"
+    if value == (1 << bits) - 1:
+        return f"{why} It is the largest that fits: only what is larger does not"
+    return f"{why} Perhaps its type: {HALF[bits]}" if value >> (bits - 1) else why
+
 
 def prints(program, bits, text, value):
     """Require the line for one number."""
     process = program.start(str(bits), text)
     if process.wait_end() == End("exit", 2):
         got = f"{process.how_it_ended()}, and on stderr {show(process.stderr)}"
-        why = "this number is right, and it fits: which of the tests in to_number refuses it?"
-        if value >> (bits - 1):
-            why += " (strtol is for signed numbers, and ends at half of what strtoull can do)"
-        fail("exit status 0", got, why)
+        fail("exit status 0", got, why_refused(bits, text, value))
     process.expect_exit(0)
     host, net = value.to_bytes(bits // 8, sys.byteorder), value.to_bytes(bits // 8, "big")
     expected = f"host {host.hex(' ')} net {net.hex(' ')}\n".encode()
     got = process.stdout
     program.stage.tape.add("look", "at stdout", show(got))
     if got != expected:
-        raise_line(expected, got, host, net)
+        raise_line(expected, got, host, net, text)
 
 
-def raise_line(expected, got, host, net):
-    """Fail because of a line; say which of its halves is wrong, and how."""
+def raise_line(expected, got, host, net, text):
+    """Fail because of a line for ``text``; say which of its halves is wrong, and how."""
     why = difference(expected, got)
     found = LINE.fullmatch(got)
     if found:
         have_host = bytes.fromhex(found[1].decode("ascii"))
         have_net = bytes.fromhex(found[2].decode("ascii"))
-        if (have_host, have_net) == (net, host):
+        read = int.from_bytes(have_host, sys.byteorder)
+        known = misread(text, int.from_bytes(net, "big"), read) if have_net != net else ""
+        if known:
+            why = known
+        elif (have_host, have_net) == (net, host):
             why = "host and net are exchanged"
         elif have_host != host:
             told = numbers.order(host, have_host)
@@ -127,7 +180,10 @@ def test_64(program):
 def test_syntax(program):
     """takes decimal, hexadecimal and octal numbers"""
     value = sample(program, 2)
-    for text in (hex(value), f"0X{value:X}", f"0{value:o}", f"{value}"):
+    for text in (hex(value), f"0X{value:X}"):
+        prints(program, 16, text, value)
+    prints(program, 16, "017620", 8080)
+    for text in (f"0{value:o}", f"{value}"):
         prints(program, 16, text, value)
     prints(program, 16, "0", 0)
 

@@ -1,7 +1,9 @@
 """Checks of sockdump: what is in the address that bind and connect want."""
 
 import ipaddress
+import socket
 import struct
+import sys
 
 from harness import check, fail, numbers, require
 from harness.diagnosis import difference, show
@@ -21,19 +23,36 @@ def layout(addr, port):
     return FAMILY + struct.pack(">HI", port, 0) + address.packed + bytes(4), INET6
 
 
+def family_differs(have, size):
+    """Name what is wrong with a family that is shown, because it is not the right one."""
+    right, member = ("AF_INET", "sin_family") if size == 16 else ("AF_INET6", "sin6_family")
+    found = int.from_bytes(have, sys.byteorder)
+    due = f"{member} is to be {right}, as it is"
+    if found == int.from_bytes(have[::-1], sys.byteorder) or found == 0:
+        return f"{due}; it was never set, for it holds {found:#x}"
+    if have == getattr(socket, right).to_bytes(2, sys.byteorder)[::-1]:
+        return f"{due}; it went through htons(), but it is the host's own affair, and stays there"
+    return f"{due}; it holds {found}, which says another family, or none"
+
+
 def part_differs(expected, got, parts, whole):
     """Name the first part of the structure that is wrong, and the mistake.
 
     ``whole`` is all that came; in ``got`` some parts are as they should be.
     """
     if len(got) != len(expected):
-        return f"the structure has {len(expected)} bytes, not {len(got)}: which struct is it?"
+        return (
+            f"{len(got)} bytes instead of {len(expected)}: IPv4 has a struct sockaddr_in of 16 "
+            "bytes, IPv6 a struct sockaddr_in6 of 28; return the size of the one that was filled in"
+        )
     at = 0
     for name, size in parts:
         wanted, have = expected[at : at + size], got[at : at + size]
         if wanted != have:
             told = numbers.order(wanted, have)
-            if name == "port" and have == wanted[::-1]:
+            if name == "family":
+                told = family_differs(have, len(expected))
+            elif name == "port" and have == wanted[::-1]:
                 told = "its bytes are swapped: htons() is missing, or there is one too many"
             elif name == "address" and have == wanted[::-1]:
                 told = "inet_pton has stored it in network order already: no htonl() here"
@@ -54,10 +73,11 @@ def run(program, addr, port):
     if (end.kind, end.number) != ("exit", 0):
         got = f"{process.how_it_ended()}, and on stderr {show(process.stderr, 100)}"
         why = process.why_it_ended()
+        if b"No space left" in process.stderr:
+            why = "the buffer for inet_ntop is too small: INET6_ADDRSTRLEN bytes are enough"
         if b"family not supported" in process.stderr:
-            why = (
-                "there is no such family in the structure: sin_family is not set, or went through "
-            )
+            member = "sin6_family" if ":" in addr else "sin_family"
+            why = f"there is no such family in the structure: {member} is not set, or went through "
             why += "htons(), which is for the port; the family is the host's own affair"
         fail("exit status 0", got, why)
     lines = process.stdout.split(b"\n")
@@ -149,13 +169,20 @@ def test_inet6(program):
     after=("test_inet", "test_inet6"),
     hints=(
         "The structure has forgotten in which words the address was given.",
-        "inet_ntop(3) of the bytes in the structure, ntohs(3) of the port there.",
+        "inet_ntop(3) of the bytes in the structure, into INET6_ADDRSTRLEN bytes; ntohs(3) of the "
+        "port there.",
         "In sockdump.c: decode_address, which has no other argument than the structure.",
     ),
 )
 def test_decoded(program):
     """says what the structure says, not what the command line said"""
-    for addr, port in (("0:0::1", "08080"), ("2001:DB8:0:0:0:0:0:A", "0443"), ("::", "65535")):
+    groups = program.stage.random.sample(range(0x1000, 0x10000), 8)
+    for addr, port in (
+        ("0:0::1", "08080"),
+        ("2001:DB8:0:0:0:0:0:A", "0443"),
+        ("::", "65535"),
+        (":".join(f"{group:x}" for group in groups), "1"),  # the longest text
+    ):
         _dump, decoded = run(program, addr, port)
         expect_decoded(addr, int(port), decoded)
 

@@ -6,13 +6,31 @@ import socket
 from harness import Failure, check, diagnosis, require
 from harness.etc import Etc
 from harness.failure import Broken
-from harness.lookups import LEAKS, NOT_ZEROED, fails, frees, message, near, word
+from harness.kernel import tcp
+from harness.lookups import (
+    EMPTY,
+    LEAKS,
+    NUMBERS,
+    ROOM,
+    STREAMS,
+    fails,
+    frees,
+    message,
+    near,
+    reason,
+    word,
+)
 from harness.peers import Door, Peer
 from harness.waiting import until
 
 EACH_ONCE = (
-    "each address of the list is tried once, in its order: without ai_socktype = SOCK_STREAM the "
-    "list has entries for other types, too"
+    "each address of the list is tried once: without ai_socktype = SOCK_STREAM the list has "
+    "entries for other types, too"
+)
+ORDER = "the list is tried in its order: from its first entry from ai_next to ai_next, to the end"
+EACH_TOLD = (
+    "each address that fails is told, when it has failed and before the next is tried: "
+    "say_failed(addr, port, errno)"
 )
 OPEN = "the socket of each attempt that failed stays open: close it before the next"
 
@@ -30,12 +48,33 @@ def connected(process, peer, target):
     process.wait_end()
     got, end = process.stdout, process.end_status
     process.stage.tape.add("look", "at stdout", diagnosis.show(got))
-    why = process.why_it_ended()
-    if got != due and got.split(b" from ")[0] == due.split(b" from ")[0]:
-        why = "our own end is what getsockname says of the connected socket"
+    why = process.why_it_ended() or reason(process.stderr)
+    if why == diagnosis.HOLE and b"dial: getsockname: " in process.stderr:
+        why += ": own_name"
+    if got != due:
+        why = why or _line(due.split(), got.split())
     shown = f"{diagnosis.show(got)}; it {end}"
+    if process.stderr and not got:
+        shown += f", with {diagnosis.show(process.stderr, 200)} on stderr"
     why = why or diagnosis.difference(due, got)
     require(got == due and (end.kind, end.number) == ("exit", 0), diagnosis.show(due), shown, why)
+
+
+def _line(due, got):
+    """Explain what is wrong with the words of a line CONNECTED; or return nothing."""
+    if got == [b"CONNECTED", b"from"]:
+        return EMPTY
+    if b"dial:" in got:
+        return "what has failed is told on stderr"
+    if len(got) != len(due):
+        return ""
+    if any(one[:1].isalpha() and b":" not in one for one in (got[1], got[4])):
+        return NUMBERS
+    if got[:4] == due[:4] and got[5] == due[5] and b":" in due[1]:
+        return ROOM
+    if got[:4] == due[:4]:
+        return "our own end is what getsockname says of the connected socket"
+    return ""
 
 
 def tries(process, dead, port, why):
@@ -43,9 +82,19 @@ def tries(process, dead, port, why):
     due = b"".join(refused(address, port) for address in dead)
     got = process.stderr
     process.stage.tape.add("look", "at stderr", diagnosis.show(got, 200))
-    told = [line.rsplit(b": ", 1)[0] for line in got.splitlines()]
-    if told == [line.rsplit(b": ", 1)[0] for line in due.splitlines()]:
+    told, wanted = (
+        [line.rsplit(b": ", 1)[0] for line in text.splitlines()] for text in (got, due)
+    )
+    if told == wanted:
         why = "the reason is what errno was after connect: keep it before close or any other call"
+    elif sorted(told) == sorted(wanted):
+        why = ORDER
+    elif [sorted(one.split()) for one in told] == [sorted(one.split()) for one in wanted]:
+        why = "a line is ADDR PORT: REASON, the address first and then the port"
+    elif set(told) < set(wanted):
+        why = EACH_TOLD
+        if process.stdout.startswith(b"dial: "):
+            why = "what has failed is told on stderr: stdout is for the connection"
     if b"Too many open files" in got:
         why = OPEN
     if b"Transport endpoint is already" in got or b"Software caused" in got:
@@ -59,16 +108,30 @@ def met(process, door, why=""):
     try:
         return door.accept()
     except Failure as failure:
-        if process.stderr:
-            failure.got += f", with {diagnosis.show(process.stderr, 200)} on stderr"
-        if b"EAI_BADFLAGS" in process.stderr:
-            failure.why = NOT_ZEROED
-        elif b"Too many open files" in process.stderr:
-            failure.why = OPEN
-        elif b": EAI_" in process.stderr:
-            failure.why = "the look-up has failed: do the hints allow names, and any family?"
-        failure.why = failure.why or why
+        explain(process, failure, why)
         raise
+
+
+def explain(process, failure, why):
+    """Say in a failure what the program itself says, and what that means; else ``why``."""
+    for name, text in (("stdout", process.stdout), ("stderr", process.stderr)):
+        if text:
+            failure.got += f", with {diagnosis.show(text, 200)} on {name}"
+    known = reason(process.stderr)
+    if process.end_status and not process.stdout + process.stderr:
+        known = (
+            "it ends without a word: connect_first tries each entry of the list, and calls "
+            "say_failed for each that fails; is it still to be filled in?"
+        )
+    elif process.stderr == b"dial: Function not implemented\n":
+        failure.why = f"{diagnosis.HOLE}: look_up"
+    if process.stdout.startswith(b"CONNECTED") and not process.stderr:
+        known = f"it says CONNECTED, and nobody has connected: {STREAMS}"
+    elif b"Too many open files" in process.stderr:
+        known = OPEN
+    elif b": EAI_" in process.stderr and not known:
+        known = "the look-up has failed: do the hints allow names, any family, stream sockets?"
+    failure.why = failure.why or known or why
 
 
 @check(
@@ -87,7 +150,8 @@ def test_connects(program):
     door = Door(program.stage, target, decoy=True)
     process = program.start(target[0], str(target[1]))
     connected(process, met(process, door), target)
-    require(not process.stderr, "nothing on stderr", diagnosis.show(process.stderr))
+    why = "this address has taken the connection: say_failed is for those that do not"
+    require(not process.stderr, "nothing on stderr", diagnosis.show(process.stderr), why)
 
 
 @check(
@@ -113,7 +177,7 @@ def test_names(program):
 
 
 @check(
-    points=3,
+    points=2,
     kind="contract",
     after="test_connects",
     hints=(
@@ -138,6 +202,33 @@ def test_all_dead(program):
 
 
 @check(
+    points=1,
+    kind="robust",
+    after="test_all_dead",
+    hints=(
+        "Who has refused a connection will refuse it again, and the next address waits meanwhile.",
+        "connect(2) once for each entry of the list; errno tells at once why it has failed.",
+        "In dial.c: connect_first, every connect in one round of the loop.",
+    ),
+    needs=("databases", "netns"),
+)
+def test_each_once(program):
+    """connects to each address once, also to one that refuses"""
+    host, port = word(program.stage), program.stage.port()
+    dead = near(program.stage, 4)
+    etc = Etc(program.stage, {"hosts": "".join(f"{one} {host}\n" for one in dead)})
+    Door(program.stage, (dead[0], port), listen=False)
+    before = tcp.attempts()
+    process = etc.run(program, host, str(port))
+    tries(process, dead, port, EACH_ONCE)
+    made = tcp.attempts() - before
+    program.stage.tape.add("look", "at what the kernel counts", f"{made} connections begun")
+    why = "an address that has refused is not tried again: what connect has returned is looked at "
+    why += "once, kept, and told"
+    require(made == len(dead), f"{len(dead)} connections begun, one to each", str(made), why)
+
+
+@check(
     points=3,
     kind="robust",
     after="test_names",
@@ -158,7 +249,13 @@ def test_dead_first(program):
     later = Door(program.stage, (addresses[4], port))
     process = etc.start(program, host, str(port))
     why = "the first address is dead, and the list goes on: try the next entry"
-    connected(process, met(process, door, why), (addresses[3], port))
+    try:
+        peer = met(process, door, why)
+    except Failure as failure:
+        if select.select([later.sock], [], [], 0)[0]:
+            failure.why = ORDER
+        raise
+    connected(process, peer, (addresses[3], port))
     tries(process, addresses[:3], port, EACH_ONCE)
     more = select.select([later.sock], [], [], 0)[0]
     why = "one connection is enough: leave the loop when connect has succeeded"
@@ -224,14 +321,20 @@ def test_ipv6(program):
         try:
             until(stage, take, "a connection to ::1", [sock.fileno()])
         except Failure as failure:
-            failure.why = failure.why or "ai_family of the hints is AF_UNSPEC: any family will do"
+            explain(process, failure, "ai_family of the hints is AF_UNSPEC: any family will do")
             raise
         connected(process, Peer(stage, taken[0], "server"), ("::1", port))
     stage.tape.add("close", "the checker's server")
     door = Door(stage, (four, port))
     process = etc.start(program, host, str(port))
     why = "nobody listens at ::1: the next entry is IPv4, and its socket has another family"
-    connected(process, met(process, door, why), (four, port))
+    try:
+        peer = met(process, door, why)
+    except Failure as failure:
+        if b"Invalid argument" in process.stderr:  # the length was good for ::1
+            failure.why = why
+        raise
+    connected(process, peer, (four, port))
     tries(process, ["::1"], port, why)
 
 

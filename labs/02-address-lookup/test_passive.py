@@ -7,9 +7,10 @@ from harness import check, diagnosis, fail, require
 from harness.etc import Etc
 from harness.failure import Broken
 from harness.kernel import proc, sockdiag
-from harness.lookups import LEAKS, fails, frees, message, word
+from harness.lookups import EMPTY, LEAKS, ROOM, fails, frees, message, reason, word
 
 KERNEL_SAYS = "the line says what the kernel calls the socket: getsockname after bind"
+V6ONLY = "an IPv6 socket takes the port for IPv4 too, unless IPV6_V6ONLY is set to 1 before bind"
 ADDRESSES = {
     "0.0.0.0": "all IPv4 addresses",
     "::": "all IPv6 addresses",
@@ -51,14 +52,24 @@ def serves(process, expected, why="", complaint=b""):
     why = why or names
     said = diagnosis.show(process.stderr, 200)
     more = f"; on stderr {said}" if process.stderr else ""
+    known = _said(process, complaint) or known
     if process.end_status:
         got = f"it {process.how_it_ended()}{more}"
+        if not process.stderr:
+            known = known or (
+                "it ends without a word: listen_all calls listen_at for each entry of the list, "
+                "and returns how many sockets listen; is it still to be filled in?"
+            )
         fail(f"a program that listens at {where}", got, known or why)
     swap = [(address, diagnosis.swapped(port)) for address, port in sorted(expected)]
     if mine == swap and mine != sorted(expected):
         why = "the port has its bytes swapped: the address of the entry is ready for bind"
+    sockets = proc.socket_inodes(process.pid)
     if not mine and not process.stderr:
         why = "a socket that is bound has a name; only listen lets clients connect to it"
+        if not sockets:
+            why = "the program has no socket: those that listen stay open"
+    why = known or why
     got = ", ".join(f"{address} {port}" for address, port in mine) or "no socket that listens"
     require(mine == sorted(expected), f"sockets that listen at {where}", got + more, why)
     due = sorted(f"LISTENING {address} {port}" for address, port in expected)
@@ -66,13 +77,48 @@ def serves(process, expected, why="", complaint=b""):
     shown = diagnosis.show(process.stdout, 200)
     process.stage.tape.add("look", "at stdout", shown)
     wanted = diagnosis.show("\n".join([*due, ""]).encode(), 200)
-    why = why if lines else "each line is to be flushed as soon as the socket listens"
+    why = _lines(due, lines) or why
     require(sorted(lines) == due, f"{wanted} on stdout", shown, why)
     shown = diagnosis.show(process.stderr, 200)
     wanted = diagnosis.show(complaint, 200)
     if b"already in use" in process.stderr and not complaint:
         why = "each address is in the list once for SOCK_STREAM: ai_socktype of the hints"
     require(process.stderr == complaint, f"{wanted} on stderr", shown, why)
+    more = len(sockets) - len(mine)
+    process.stage.tape.add("look", "at its descriptors", f"{len(sockets)} sockets")
+    why = "the socket of an address that can't be used is closed before the next is made"
+    require(not more, "no socket but those that listen", f"{more} more", why)
+
+
+def _said(process, complaint):
+    """Explain what the program has complained of, beyond what is due."""
+    if process.stderr == b"passive: Function not implemented\n":
+        return f"{diagnosis.HOLE}: look_up"
+    if b": Function not implemented\n" in process.stderr:
+        return f"{diagnosis.HOLE}: listen_at"
+    for line in process.stderr.splitlines(keepends=True):
+        if line.startswith(b"passive: ::") and b"already in use" in line and line != complaint:
+            return V6ONLY
+    return reason(process.stderr)
+
+
+def _lines(due, got):
+    """Explain what is wrong with the lines LISTENING; or return nothing."""
+    if not got:
+        return (
+            "nothing is printed, or it is not flushed: say_listening does both, and is called for "
+            "each socket as soon as it listens"
+        )
+    if any(line.split() == ["LISTENING"] for line in got):
+        return EMPTY
+    known = diagnosis.difference("\n".join(due).encode(), "\n".join(sorted(got)).encode())
+    if known.startswith("the right"):
+        return f"{known}: ADDR, a blank, PORT"
+    ports = sorted(line.split()[2:] for line in got)
+    if len(got) == len(due) and ports == sorted(line.split()[2:] for line in due):
+        strange = [line.split()[1] for line in got if line not in due]
+        return ROOM if any(":" in one for one in strange) else ""
+    return ""
 
 
 def taken(stage, address, port):
@@ -186,8 +232,7 @@ def test_both_families(program):
     """listens at IPv4 and IPv6 addresses of one port, at the same time"""
     stage = program.stage
     port = stage.port()
-    why = "an IPv6 socket takes the port for IPv4 too, unless IPV6_V6ONLY is set before bind; "
-    why += "and every entry of the list gets a socket of its own, which stays open"
+    why = "every entry of the list gets a socket of its own, which stays open"
     serves(program.start(str(port)), [("0.0.0.0", port), ("::", port)], why)
     port = stage.port()
     serves(program.start("-l", str(port)), [("127.0.0.1", port), ("::1", port)], why)
@@ -202,18 +247,26 @@ def test_both_families(program):
     after="test_all_addresses",
     hints=(
         "One address that can't be used is no reason to do without the others.",
-        "bind(2) or listen(2) fail with EADDRINUSE; say so, close(2) the socket, and go on.",
+        "bind(2) or listen(2) fail with EADDRINUSE; close(2) the socket, say so, and go on.",
         "In passive.c: listen_at, what it returns, and listen_all, what it does with a failure.",
     ),
 )
 def test_taken(program):
-    """says which address is taken, uses the others, and ends with status 1 if there is none"""
+    """says which address is taken, closes its socket, uses the others; without any, status 1"""
     stage = program.stage
     port = stage.port()
     taken(stage, "0.0.0.0", port)
     line = f"passive: 0.0.0.0 {port}: Address already in use\n".encode()
     process = program.run("-4", str(port))
-    fails(process, line, "no address is left to listen at: exit status 1")
+    why = "no address is left to listen at: exit status 1"
+    got = process.stderr
+    if got.startswith(line[: line.rindex(b": ") + 2]) and got != line:
+        why = "the reason is what errno was after bind: keep it before close or any other call"
+    elif got.startswith(b"passive: %d 0.0.0.0: " % port):
+        why = "a line is ADDR PORT: REASON, the address first and then the port"
+    elif got != line:
+        why = reason(got) or why
+    fails(process, line, why)
     if _has_ipv6():
         why = "0.0.0.0 is taken, but :: is not: go on with the next entry"
         serves(program.start(str(port)), [("::", port)], why, line)

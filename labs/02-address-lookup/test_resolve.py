@@ -2,11 +2,23 @@
 
 import socket
 
-from harness import check, dns, require
+from harness import check, diagnosis, dns, require
 from harness.etc import Etc
 from harness.kernel import netns
 from harness.kernel.syscalls import POLL
-from harness.lookups import LEAKS, fails, far, far6, frees, gives, message, near, refuses, word
+from harness.lookups import (
+    LEAKS,
+    NUMBERS,
+    fails,
+    far,
+    far6,
+    frees,
+    gives,
+    message,
+    near,
+    refuses,
+    word,
+)
 
 FILES_AND_DNS = "hosts: files dns\nnetworks: files\nprotocols: files\nservices: files\n"
 PROTOCOLS = "tcp 6 TCP\nudp 17 UDP\n"
@@ -28,6 +40,27 @@ def lines(addresses, port, canon=None):
         name = f" {canon}" if canon and index == 0 else ""
         text += f"{family} stream tcp {address} {port}{name}\n"
     return text.encode()
+
+
+LINE = (
+    "a line is FAMILY TYPE PROTOCOL ADDR PORT: print_line takes ai_family, ai_socktype and "
+    "ai_protocol of the entry, and the two texts of getnameinfo, in this order"
+)
+
+
+def form(process, expected):
+    """Return what is wrong with the form of a line, or nothing."""
+    got = process.stdout
+    words, due = got.split(), expected.split()
+    if got == expected or len(got.splitlines()) != 1:
+        return ""
+    known = diagnosis.difference(expected, got)
+    if "swapped" in known:
+        return known
+    if words[3:] == due[3:]:
+        wrong = b" ".join(one for one, right in zip(words, due, strict=False) if one != right)
+        known = known or f"ADDR and PORT are right, but not {wrong.decode('ascii', 'replace')}"
+    return f"{known}; {LINE}" if known else LINE
 
 
 def with_names(stage, zone, **how):
@@ -55,7 +88,11 @@ def test_numbers(program):
         process = program.run("-t", "stream", address, str(port))
         six = ":" in address and process.stdout.startswith(b"inet6 stream tcp ")
         why = "a struct sockaddr_in holds no IPv6 address: ai_addr and ai_addrlen are good for any"
-        gives(process, lines([address], port), why if six else "")
+        if b": EAI_AGAIN: " in process.stderr:
+            why = NUMBERS
+        elif not six:
+            why = form(process, lines([address], port))
+        gives(process, lines([address], port), why)
     number = f"10.{random.randrange(1, 200)}.0.1"
     process = program.run("-t", "dgram", number, str(port))
     why = "-t says which type of socket is wanted: ai_socktype of the hints"
@@ -110,7 +147,8 @@ def test_names(program):
         process = etc.run(program, "-t", "stream", name, wanted)
         asks = b"EAI_NONAME" in process.stderr
         why = "the name is in /etc/hosts: do the hints or the arguments allow names at all?"
-        gives(process, lines([address], port), why if asks else "")
+        named = {wanted.encode(), name.encode()} & set(process.stdout.split())
+        gives(process, lines([address], port), why if asks else NUMBERS if named else "")
 
 
 @check(
@@ -167,8 +205,11 @@ def test_families(program):
     order = program.stage.private
     gives(process, lines([six, four], port), order=order)
     why = "-4 and -6 are ai_family of the hints"
-    gives(etc.run(program, "-4", "-t", "stream", host, str(port)), lines([four], port), why)
-    gives(etc.run(program, "-6", "-t", "stream", host, str(port)), lines([six], port), why)
+    for option, address in (("-4", four), ("-6", six)):
+        process = etc.run(program, option, "-t", "stream", host, str(port))
+        if b": EAI_NONAME: " in process.stderr:
+            why = "a flag that nobody asked for, such as AI_ADDRCONFIG, hides addresses"
+        gives(process, lines([address], port), why)
 
 
 @check(

@@ -4,14 +4,15 @@ import fcntl
 import os
 import signal
 
-from harness import Failure, check, require
+from harness import Failure, check, require, shortwrite
 from harness.diagnosis import difference, fail_bytes, show
 from harness.kernel import proc
-from harness.kernel.syscalls import MULTIPLEX, READ, TIMER
+from harness.kernel.syscalls import MULTIPLEX, READ, TIMER, WRITE
 from harness.peers import Door
 from harness.program import NO_ADDRESS
 
 F_SETPIPE_SZ = 1031
+SHORT = "write took less than it was given: what it returns says how much, the rest is due still"
 
 
 def door_and_run(program, **how):
@@ -263,7 +264,7 @@ def test_late_reader(program):
         got == data,
         f"all {len(data)} bytes on stdout",
         f"{len(got)} bytes; {difference(data, bytes(got)) or 'some are missing in the middle'}",
-        "write took less than it was given: what it returns says how much, the rest is due still",
+        SHORT,
     )
     process.expect_exit(0)
     if program.stage.can("notify"):
@@ -271,10 +272,10 @@ def test_late_reader(program):
 
 
 def interrupted(program):
-    """Require that each call that waits for the server may fail once with EINTR."""
+    """Require that a call that waits for the server may fail with EINTR, and a write be short."""
     calls = READ | MULTIPLEX
     door = Door(program.stage, (program.stage.address, program.stage.port()))
-    process = program.start(door.target[0], str(door.target[1]), watch=calls)
+    process = program.start(door.target[0], str(door.target[1]), watch=calls | WRITE)
     program.stage.tape.add("disturb", "the first read, or call that waits, fails with EINTR")
     process.breakpoints.interrupt_each(
         calls, lambda held: held.call in MULTIPLEX or held.args[0] in proc.socket_inodes(held.tid)
@@ -285,12 +286,19 @@ def interrupted(program):
         process.wait_reading()
         server.send(b"up 3 days\n")
         process.wait_reading()
+        why = SHORT
+        cut = shortwrite.cut_next(process, lambda held: held.args[0] == 1)
+        server.send(b"load average 0\n")
+        process.wait_reading()
     except Failure as failure:
         failure.why = why
         raise
     server.close()
     process.expect_exit(0)
-    process.expect_stdout(b"up 3 days\n")
+    due = b"up 3 days\n" + b"load average 0\n".removeprefix(cut.taken)
+    got = process.stdout
+    program.stage.tape.add("look", "at stdout", show(got))
+    require(got == due, f"{show(due)} on stdout", show(got), SHORT)
     process.expect_stderr(b"")
 
 

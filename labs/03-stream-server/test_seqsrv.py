@@ -4,7 +4,7 @@ import errno
 import os
 import signal
 
-from harness import Failure, check, require, shortage
+from harness import Failure, check, require, shortage, shortwrite
 from harness.diagnosis import around, show
 from harness.kernel import netns, proc
 from harness.kernel.syscalls import ACCEPT, MULTIPLEX, POLL, READ, SELECT, SLEEP, TIMER, WRITE
@@ -12,6 +12,7 @@ from harness.program import NO_ADDRESS
 
 COUNTS = ("test_listens", "test_counts")
 BILLION = 1000000000
+SHORT = "write took less than it was given: what it returns says how much, the rest is due still"
 
 UNCHANGED = "the counter has moved: only a good request may move it on"
 
@@ -557,7 +558,6 @@ def test_late_reader(program):
     client.send(b"\n" + b"1\n" * 9999)
     numbers = [BILLION, *range(BILLION + 2, BILLION + 10001)]
     answers = b"".join(b"%d\n" % number for number in numbers)
-    why = "write took less than it was given: what it returns says how much, the rest is due still"
     # Each time that it sleeps in write, because nobody reads.
     for at in range(0, len(answers), 4000):
         mark = len(program.stage.tape.steps)
@@ -568,11 +568,11 @@ def test_late_reader(program):
         try:
             got = client.read(len(due))
         except Failure as failure:
-            failure.why = failure.why or f"{why}; or the half line at the end of a read was lost"
+            failure.why = failure.why or f"{SHORT}; or the half line at the end of a read was lost"
             raise
         left, right = around(due, got)
         lost = "what had come of an unfinished line was thrown away, and its rest was judged alone"
-        require(got == due, f"{left} for {client.name}", right, lost if b"ERR" in got else why)
+        require(got == due, f"{left} for {client.name}", right, lost if b"ERR" in got else SHORT)
         text = f"{client.name}: {at + len(due)} bytes of answers, after Ctrl-Z and fg"
         fold(program.stage.tape, mark, "read", text, "right")
     server.wait_reading()
@@ -584,17 +584,23 @@ def test_late_reader(program):
 
 
 def interrupted(program):
-    """Require that each call on a socket may fail once with EINTR."""
+    """Require that each call on a socket may fail once with EINTR, and a write be short."""
     calls = ACCEPT | READ | WRITE | MULTIPLEX
     server = program.serve(watch=calls)
     client = server.connect()
     ask(client, 3, 0)
     program.stage.tape.add("disturb", "the next call of each name shall fail with EINTR")
-    server.breakpoints.interrupt_each(
-        calls, lambda held: held.call in MULTIPLEX or held.args[0] in proc.socket_inodes(held.tid)
-    )
+
+    def on_socket(held):
+        return held.call in MULTIPLEX or held.args[0] in proc.socket_inodes(held.tid)
+
+    server.breakpoints.interrupt_each(calls, on_socket)
     why = "a call that was interrupted (EINTR) is taken for a failure: call again"
-    ask(client, 4, 3, why)
+    ask(client, 1, 3, why)
+    cut = shortwrite.cut_next(server, on_socket)
+    client.send(b"3\n")
+    server.wait_quiet()
+    client.expect(b"4\n".removeprefix(cut.taken), SHORT)
     client.half_close()
     client.expect_end(why=why)
     wait_for_next(server, why)

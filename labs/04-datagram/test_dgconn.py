@@ -9,11 +9,13 @@ import struct
 
 from harness import Failure, check, diagnosis, require
 from harness.blocked import hidden_timeout
-from harness.kernel import netns
+from harness.kernel import netns, proc
+from harness.kernel.syscalls import MULTIPLEX, READ
 from harness.peers import Datagrams
 from harness.program import NO_ADDRESS
 
 LARGEST = 65507
+SEND = frozenset({"sendto", "sendmsg", "sendmmsg", "write", "writev"})
 TALKS = ("test_talks",)
 NAMES = (*TALKS, "test_connected")
 NOT_SAID = "getpeername fails with ENOTCONN then, and that is printed; it is no failure"
@@ -63,8 +65,12 @@ class Server:
             raise
         step.saw = "yes" if got == data else diagnosis.show(got)
         if got != data:
-            nul = "a NUL byte was sent along: strlen(s) bytes are wanted, not strlen(s) + 1"
-            known = nul if got == data + b"\0" else ""
+            known = ""
+            if got == data + b"\0":
+                known = "a NUL byte was sent along: strlen(s) bytes are wanted, not strlen(s) + 1"
+            elif len(got) == ctypes.sizeof(ctypes.c_void_p) and data and got.startswith(data[:8]):
+                known = f"{len(got)} bytes is what sizeof says of a pointer: strlen says how many "
+                known += "bytes a MSG has"
             diagnosis.fail_bytes(data, got, "for the server", why, known)
 
     def _lost(self) -> str:
@@ -75,7 +81,7 @@ class Server:
             return f"it went to port {swapped}: {port} with its bytes swapped; htons() is missing"
         if self.process.end_status is None:
             return "a MSG is due as soon as the one before it has its reply: wait for nothing else"
-        return self.process.why_it_ended()
+        return self.process.why_it_ended() or complaint(self.process)
 
     def reply(self, data: bytes, sender: Datagrams | None = None) -> None:
         """Send a reply, from a port of somebody else's if there is a ``sender``."""
@@ -110,6 +116,17 @@ class Server:
             raise
 
 
+def complaint(process) -> str:
+    """Return what the program itself says about its end, and what that means."""
+    said = process.stderr.decode("utf-8", "replace").strip()
+    if not said or len(said) > 200:
+        return ""
+    more = ""
+    if "bind: Invalid argument" in said:
+        more = ": a socket that is connected has a name already; bind it before connect"
+    return f'the program says "{said}"{more}'
+
+
 def names(local, peer) -> bytes:
     """Return two names as the program prints them; None is no peer."""
     said = f"{peer[0]} {peer[1]}" if peer else "ENOTCONN"
@@ -136,6 +153,8 @@ def expect_replies(process, expected: bytes, why: str = "") -> None:
     process.stage.tape.add("look", "at stdout", diagnosis.show(process.stdout, 300))
     if got != expected:
         words_ = diagnosis.difference(expected, got) if not why else ""
+        if got.startswith(expected[:-1] + b"\0"):
+            words_ = "a reply has as many bytes as recv has returned, and not as the buffer has"
         diagnosis.fail_bytes(expected, got, "on stdout as the replies", why, words_ or why)
 
 
@@ -210,6 +229,9 @@ def test_connected(program):
             came = f"port {server.client[1]}"
             bound = "with -p the socket is bound to that port before it is connected"
             require(server.client[1] == own, f"a datagram from port {own}", came, bound)
+        if any(one in process.stdout for one in (b" 254.254.254.254 ", b" 0.0.0.0 0\n")):
+            why = "nothing has been stored: getsockname and getpeername store as much as the "
+            why += "length says, which is set to the size of the address before each call"
         said = b"connected: " + names(server.client, server.target)
         expect_stdout(process, said, why)
     program.refuse_address(NO_ADDRESS, str(program.stage.port()), "x")
@@ -249,6 +271,9 @@ def test_dissolved(program):
                 "an association that is dissolved leaves the address that was bound, and no other: "
                 "connect the same socket to an address whose family is AF_UNSPEC"
             )
+        elif process.stderr and b"getpeername" not in process.stderr:
+            why = f"{complaint(process)}: to dissolve the association, connect is handed an "
+            why += "address whose family is AF_UNSPEC, and succeeds"
         said += b"dissolved: " + names(left, None)
         program.stage.tape.add("look", "at stdout", diagnosis.show(got, 300))
         if got != said:
@@ -478,14 +503,15 @@ def test_output_fails(program):
     points=1,
     kind="clean",
     after=TALKS,
+    needs="notify",
     hints=(
-        "A reply may take its time, and Ctrl-Z and fg may come in between.",
+        "A reply may take its time, and Ctrl-Z and fg, or any other signal, may come in between.",
         "recv(2) waits as long as it takes; after EINTR call it again.",
-        "In dgconn.c: ask(), how it waits.",
+        "In dgconn.c: ask(), how it waits, and what it does when recv returns -1.",
     ),
 )
 def test_late_reply(program):
-    """waits for a late reply, asleep and without a timer, also across Ctrl-Z and fg"""
+    """waits for a late reply, asleep and without a timer, also when it is interrupted"""
     server = Server(program)
     text = words(program)
     process = server.start(text)
@@ -508,6 +534,27 @@ def test_late_reply(program):
     except Failure as failure:
         failure.why = failure.why or why
         raise
+    server.reply(b"late")
+    server.ends(None, why)
+    expect_replies(process, b"late\n", why)
+    process = server.start(text, watch=SEND | READ | MULTIPLEX)
+
+    def sends(held):
+        return held.args[0] & 0xFFFFFFFF in proc.socket_inodes(process.pid)
+
+    held = process.breakpoints.hold(SEND, "a MSG that is sent", sends)
+    process.breakpoints.interrupt_each(
+        READ | MULTIPLEX, lambda held: held.may_sleep_on(proc.socket_inodes(process.pid))
+    )
+    program.stage.tape.add("disturb", "the next call that waits fails", "EINTR")
+    held.let_go()
+    server.expect(text)
+    try:
+        process.wait_reading()
+    except Failure as failure:
+        failure.why = failure.why or why
+        raise
+    server.expect_nothing(f"{why}, and send nothing again")
     server.reply(b"late")
     server.ends(None, why)
     expect_replies(process, b"late\n", why)

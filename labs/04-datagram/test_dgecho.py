@@ -1,5 +1,6 @@
 """Checks of dgecho: every datagram back to its sender."""
 
+import contextlib
 import errno
 import os
 import socket
@@ -7,7 +8,7 @@ import socket
 from harness import Failure, check, datagrams, diagnosis, require
 from harness.blocked import hidden_timeout
 from harness.kernel import netns, proc, udp
-from harness.kernel.syscalls import READ
+from harness.kernel.syscalls import MULTIPLEX, READ
 from harness.peers import Datagrams
 from harness.program import NO_ADDRESS
 
@@ -16,6 +17,27 @@ SEND = frozenset({"sendto", "sendmsg", "sendmmsg", "write", "writev"})
 IN_USE = b"dgecho: bind: Address already in use\n"
 ECHOES = ("test_listening", "test_echoes")
 UNIX = (*ECHOES, "test_unix")
+
+
+# What a mistake makes sendto fail with, by the reason that the program prints.
+REASONS = {
+    "Message too long": "sendto was told more bytes than a datagram can have: the length of a "
+    "reply is what recvfrom has returned, and not the size of the buffer",
+    "Destination address required": "sendto needs the address, and its length, that recvfrom has "
+    "stored for this datagram",
+    "Invalid argument": "the length of the address is wrong: set it to the size of the address "
+    "before each recvfrom, which says by it how much it has stored; and hand sendto just that",
+    "Address family not supported by protocol": "nothing has stored the sender's address: "
+    "recvfrom was given none, or the length was 0 when it was called; set it to the size of the "
+    "address before each call",
+    "Transport endpoint is not connected": "a datagram socket has many clients: recvfrom with an "
+    "address tells which of them it was, and sendto with that address answers it",
+    "Bad address": "recvfrom and sendto take pointers to the address and, the first, to its length",
+}
+CONNECTED = (
+    "the socket is connected to one of its clients, and takes datagrams from that one alone: a "
+    "server does not call connect"
+)
 
 
 # -- what the checks share --------------------------------------------------------
@@ -58,15 +80,17 @@ class Client:
         try:
             self.peer.send(data, self.server.target)
         except Failure as failure:
+            if failure.got == os.strerror(errno.ECONNREFUSED):
+                with contextlib.suppress(Failure):
+                    self.server.wait_end()  # its socket is closed, and its end not told yet
             failure.why = self._explain(why)
+            if failure.got == os.strerror(errno.EPERM):
+                failure.why = CONNECTED
             raise
 
     def _explain(self, why: str) -> str:
         """Say how the server ended, where it did, before what this check is about."""
-        end = self.server.how_it_ended()
-        known = self.stage.diagnose(())
-        ended = known or (end and f"the server {end}: nothing that comes or fails here ends it")
-        return "; ".join(filter(None, (ended, why)))
+        return explain(self.server, why)
 
     def expect(self, expected: bytes, why: str = "") -> None:
         """Require that the next datagram is ``expected``, from where the server is bound."""
@@ -81,7 +105,7 @@ class Client:
             raise
         step.saw = "yes" if got == expected else diagnosis.show(got) if got else "an empty datagram"
         if got != expected:
-            why = self.stage.diagnose(()) or self._differs(expected, got) or why
+            why = self._differs(expected, got) or self._explain(why)
             wanted, had = (
                 diagnosis.show(one) if one else "an empty datagram" for one in (expected, got)
             )
@@ -103,8 +127,44 @@ class Client:
             return f"cut to {len(got)} bytes: the buffer is too small, and recvfrom says nothing"
         if len(got) > len(expected) and got.startswith(expected):
             more = len(got) - len(expected)
-            return f"{more} bytes too many: a reply is as long as what recvfrom returned"
+            return (
+                f"{more} bytes too many: a reply is as long as what recvfrom returned; the size of "
+                "the buffer is more, and strlen() counts on to bytes of earlier datagrams"
+            )
         return ""
+
+
+def explain(server, why: str = "") -> str:
+    """Say what the server did, where that tells more than what this check is about."""
+    known = server.stage.diagnose(())
+    if known:
+        return known
+    end = server.how_it_ended()
+    said = server.stderr.decode("utf-8", "replace").splitlines()
+    last = said[-1] if said else ""
+    if end and last.startswith(("dgecho: send", "dgecho: write")):
+        return (
+            f'the server says "{last[:100]}" and {end}: a reply that can\'t be sent is lost, '
+            "whatever the reason, and ends nothing; complain() goes on, fail() ends the program"
+        )
+    if end:
+        ended = f"the server {end}: nothing that comes or fails here ends it"
+        return "; ".join(filter(None, (ended, why)))
+    if has_peer(server):
+        return CONNECTED
+    return REASONS.get(last.rpartition(": ")[2], why)
+
+
+def has_peer(server) -> bool:
+    """Whether a UDP socket of the server is connected."""
+    mine = set(proc.socket_inodes(server.pid).values())
+    found = server.stage.sockdiag.inet(socket.IPPROTO_UDP)
+    return any(one.inode in mine and one.peer_port for one in found)
+
+
+def is_waiting(server):
+    """Return a function that tells whether a held call would sleep on the server's sockets."""
+    return lambda held: held.may_sleep_on(proc.socket_inodes(server.pid))
 
 
 def ask(program, client: Client, why: str = "") -> None:
@@ -119,7 +179,7 @@ def rests(program, server, why: str = "") -> None:
     try:
         server.wait_asleep(READ, "a server asleep, waiting for the next datagram")
     except Failure as failure:
-        failure.why = failure.why or why
+        failure.why = failure.why or explain(server, why)
         raise
 
 
@@ -149,6 +209,8 @@ def serve_unix(program, path: str, *options: str, **how) -> UnixServer:
         blocked = process.wait_asleep(READ, "a server asleep, waiting for the next datagram")
     except Failure as failure:
         step.saw = failure.got
+        if b"bind: Invalid argument" in process.stderr:
+            failure.why = "bind takes the length that make_name has returned, and no other"
         failure.why = failure.why or "in the UNIX domain, socket and bind take the family AF_UNIX"
         raise
     step.saw = f"bound, asleep in {blocked}"
@@ -283,6 +345,7 @@ def test_each_sender(program):
     points=2,
     kind="contract",
     after=ECHOES,
+    needs="notify",
     hints=(
         "Who has sent how much stands in what recvfrom has filled in and returned.",
         "say_datagram() prints it; ntohs(3) and inet_ntop(3) have done their work there.",
@@ -291,14 +354,23 @@ def test_each_sender(program):
 )
 def test_verbose(program):
     """with -v, says who has sent how many bytes, before it replies"""
-    server = datagrams.serve(program, "-v")
+    server = datagrams.serve(program, "-v", watch=SEND)
     address, port = server.target
     said = f"LISTENING {address} {port}\n"
     first, second = Client(program, server), Client(program, server)
+
+    def is_on_socket(held):
+        return held.args[0] & 0xFFFFFFFF in proc.socket_inodes(server.pid)
+
     for client, size in ((first, 3), (second, 12), (first, 0), (second, 7)):
         data = words(program, size)
         client.send(data)
-        client.expect(data)
+        try:
+            held = server.breakpoints.hold(SEND, "a reply that is sent", is_on_socket)
+        except Failure as failure:
+            failure.why = explain(server, "each datagram is sent back as soon as it has come")
+            raise
+        program.stage.tape.add("hold", "dgecho, which is about to send its reply")
         said += f"{client.name} {size}\n"
         got = server.stdout
         program.stage.tape.add("look", "at stdout", diagnosis.show(got, 200))
@@ -308,9 +380,12 @@ def test_verbose(program):
                 why = "a line is the sender's address, its port and the number of bytes"
             elif got:
                 why = (
-                    "a line for each datagram is due before its reply is sent, also if it is empty"
+                    "a line for each datagram is due, printed and flushed, before its reply is "
+                    "sent, also if it is empty"
                 )
             diagnosis.fail_bytes(said.encode(), got, "on stdout", known=why)
+        held.let_go()
+        client.expect(data)
     silent = datagrams.serve(program)
     ask(program, Client(program, silent))
     rests(program, silent)
@@ -336,7 +411,9 @@ def test_unix(program):
         client = Client(program, server, program.stage.path(name))
         for data in (words(program), b"", b"z" * LARGEST):
             client.send(data)
-            client.expect(data, "a sender's path is longer than an address of UDP: leave it room")
+            why = "a sender's path is longer than an address of UDP: leave it room, say in the "
+            why += "length before each recvfrom how much, and hand sendto the length that it stores"
+            client.expect(data, why)
             said += f"unix {program.stage.path(name)} {len(data)}\n"
     got = server.stdout
     program.stage.tape.add("look", "at stdout", diagnosis.show(got, 200))
@@ -491,13 +568,15 @@ def test_client_gone(program):
     needs="notify",
     hints=(
         "A send may fail for reasons that have nothing to do with this datagram.",
-        "sendto(2) with ENOBUFS, or with ECONNREFUSED of an earlier reply: complain, go on.",
-        "In dgecho.c: serve(), what it does when sendto returns -1, whatever errno is.",
+        "sendto(2) with ENOBUFS, or with ECONNREFUSED of an earlier reply: complain, go on; and "
+        "recvfrom(2) with EINTR: call it again.",
+        "In dgecho.c: serve(), what it does when sendto returns -1, whatever errno is, and what "
+        "when recvfrom does.",
     ),
 )
 def test_send_fails(program):
-    """goes on when a reply can't be sent, whatever the reason"""
-    server = datagrams.serve(program, watch=SEND)
+    """goes on when a reply can't be sent, whatever the reason, or when its wait is interrupted"""
+    server = datagrams.serve(program, watch=SEND | READ | MULTIPLEX)
     errors = [errno.ENOBUFS, errno.ECONNREFUSED, errno.EPERM, errno.ENETUNREACH]
     total = len(errors)
 
@@ -526,6 +605,13 @@ def test_send_fails(program):
     except Failure as failure:
         failure.why = "a reply that failed is sent again: it is lost, and must stay so"
         raise
+    server.breakpoints.interrupt_each(READ | MULTIPLEX, is_waiting(server))
+    program.stage.tape.add("disturb", "the next call that waits fails", "EINTR")
+    why = "a wait that is interrupted (EINTR) has not failed: nothing has come, so wait on"
+    for _ in range(2):
+        ask(program, client, why)
+        rests(program, server, why)
+    client.peer.expect_nothing()
     few_lines(program, server, total)
 
 
@@ -555,7 +641,15 @@ def test_slow_client(program):
     for _ in range(queue + 3):
         deaf.send(b"x", why)
     tape.fold(start, "send", deaf.peer.name, f"{queue + 3} datagrams, and reads no reply")
-    ask(program, other, why)
+    try:
+        ask(program, other, why)
+    except Failure as failure:
+        if "asleep in send" not in failure.got and failure.why == why:
+            failure.why = (
+                "the reply went elsewhere: recvfrom stores as much of the address as the length "
+                "says, so set that to the size of the address before each call"
+            )
+        raise
     rests(program, server, why)
 
 

@@ -17,6 +17,10 @@ TEXT = 1400
 # So that the first wait outlasts every check that does not cut it.
 LONG = "60000"
 HELD = {"needs": "notify", "build": "shim"}
+INTERRUPTED = (
+    "EINTR is neither an answer, nor the end of the time, nor a failure: a call was interrupted, "
+    "so wait for what is left of the time, and send nothing"
+)
 
 
 # -- what the checks share --------------------------------------------------------
@@ -84,7 +88,8 @@ class Asked:
         try:
             self.process.until(take, due, [self.server.sock.fileno()])
         except Failure as failure:
-            failure.why = self._elsewhere() or failure.why or why or self._waits_on()
+            gave_up = complaint(self.process) if self.process.end_status else ""
+            failure.why = self._elsewhere() or failure.why or gave_up or why or self._waits_on()
             raise
         data, self.client = found[0]
         self.sent += 1
@@ -247,7 +252,8 @@ class Asked:
                 "N counts the requests, the first too: one less is sent again",
             )
         if did == "waits":
-            fail("the end, for the last wait is over", "a further wait", "one wait for each try")
+            why = "there is one wait for each request; after the last of them comes the end"
+            fail("the end, for the last wait is over", "a further wait", why)
         self.process.expect_exit(1)
         line = b"dgruptime: timeout after %d tries\n" % tries
         got = self.process.stderr
@@ -270,6 +276,13 @@ def complaint(process) -> str:
             "EAGAIN is how SO_RCVTIMEO says that the time is over: that is no error to be told, "
             "but a wait in which nothing came"
         )
+    if "timeout after" in said:
+        return (
+            f'the program says "{said[:100]}", and that is too early: N requests are sent, the '
+            "first one too, and a wait follows each of them, the last one too"
+        )
+    if os.strerror(errno.EINTR) in said:
+        return INTERRUPTED
     return f'the program says "{said[:100]}"' if said and len(said) < 200 else ""
 
 
@@ -424,6 +437,7 @@ def test_doubles(program):
     for first, options in ((milliseconds / 1000, ("-t", str(milliseconds), "-r", "4")), (0.5, ())):
         run = led(program, *options)
         run.receive_right()
+        before = 0.0
         for count in range(4):
             due = first * 2**count
             wait = run.wait()
@@ -432,19 +446,31 @@ def test_doubles(program):
                 good,
                 f"wait {count + 1} lasts {due:g} s",
                 f"it lasts {wait.seconds:.6g} s",
-                why_wait(wait.seconds, due, count),
+                why_wait(wait.seconds, due, before),
             )
+            before = wait.seconds
             run.silence()
             if count < 3:
                 run.receive()
         run.gives_up(4)
 
 
-def why_wait(got: float, due: float, count: int) -> str:
-    """Name what is wrong with the length of a wait, where that is known."""
+def why_wait(got: float, due: float, before: float) -> str:
+    """Name what is wrong with the length of a wait, where that is known.
+
+    Args:
+        got: its seconds.
+        due: what they should be.
+        before: the seconds of the wait before it, which were right; 0 for the first.
+    """
     ratio = got / due
-    if count and abs(ratio * 2**count - 1) < 0.1:
-        return "the wait does not grow: after each request it is twice as long as before"
+    if before and abs(got - before) <= SLACK:
+        return "the wait does not grow: after each request, the last too, it is twice as long"
+    if before and ratio > 0.002:
+        return (
+            f"the wait before it was {before:g} s, so this one is {got / before:.3g} times as "
+            "long: each is twice as long as the one before, the last one too"
+        )
     if abs(ratio - 2) < 0.1:
         return "the wait is doubled before the first one: MS milliseconds come first"
     if ratio > 500 or ratio < 0.002:
@@ -551,14 +577,12 @@ def test_wrong_content(program):
 )
 def test_deadline(program):
     """strays do not make a wait longer"""
-    first = 40.0
     run = led(program, "-t", "40000", "-r", "3")
     stray = words(program)
     run.receive_right()
     for count in range(3):
-        total = first * 2**count
-        run.wait()
-        end = run.pace.now() + run.pace.wait().seconds
+        total = run.wait().seconds  # whether it is what it should be, test_doubles tells
+        end = run.pace.now() + total
         for part in (0.35, 0.35):
             run.stage.tape.add("advance", "the clock", f"by {part * total:g} s")
             run.answer(stray, "a stray")
@@ -688,15 +712,38 @@ def test_refused(program):
     points=1,
     kind="robust",
     after="test_asks",
+    **HELD,
     hints=(
         "Ctrl-Z and fg interrupt some calls: they return early, though nothing has come.",
-        "EINTR, as signal(7) tells: recv(2) does so where SO_RCVTIMEO is set, and epoll_wait(2).",
+        "EINTR, as signal(7) tells: recv(2) does so where SO_RCVTIMEO is set, and epoll_wait(2); "
+        "and with a handler for any signal, poll(2) and select(2) do.",
         "In dgruptime.c: wait_for(), what it does with an error of the call that waits.",
     ),
 )
 def test_interrupted(program):
-    """is stopped and continued while it waits, and waits on"""
+    """is interrupted while it waits, and waits for the rest of the time"""
     text = words(program) + b"\n"
+    run = led(program, "-t", "40000", "-r", "2")
+    request = run.receive_right()
+    left = run.wait().seconds
+    for _ in range(2):
+        left -= run.pace.interrupt()
+        run.stage.tape.add("disturb", "the wait is interrupted", f"{left:g} s are left")
+        try:
+            wait = run.wait()
+        except Failure as failure:
+            failure.why = failure.why or INTERRUPTED
+            raise
+        run.silent_so_far("its wait was interrupted", INTERRUPTED)
+        require(
+            abs(wait.seconds - left) <= SLACK,
+            f"a wait for the {left:g} s that are left",
+            f"one for {wait.seconds:g} s",
+            f"{INTERRUPTED}; the end of a wait is fixed when its request is sent",
+        )
+    run.answer(reply_to(request, text))
+    run.go()
+    run.prints(text)
     run = Asked(program, "-t", LONG)
     request = run.receive_right()
     why = (

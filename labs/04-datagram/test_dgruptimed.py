@@ -1,11 +1,14 @@
 """Checks of dgruptimed: each request answered, to whom it came from."""
 
+import contextlib
 import errno
 import os
+import select
 
 from harness import Failure, check, diagnosis, require, strange
 from harness.blocked import hidden_timeout
 from harness.datagrams import serve
+from harness.kernel.syscalls import MULTIPLEX, READ
 from harness.peers import Datagrams
 from harness.program import NO_ADDRESS
 
@@ -48,13 +51,13 @@ class Client:
         """Send a datagram to the server."""
         self.peer.send(data, self.server.target)
 
-    def expect(self, expected: bytes, why: str = "", wrong: bytes = b"") -> None:
+    def expect(self, expected: bytes, why: str = "", wrong: bytes | None = None) -> None:
         """Require that the next datagram is ``expected``, and from the server's port.
 
         Args:
             expected: the answer.
             why: the diagnosis where nothing else is known.
-            wrong: the id of what was to be ignored; who answers that is told why.
+            wrong: what was to be ignored; who answers that is told why.
         """
         step = self.stage.tape.add("expect", f"{self.peer.name}: {diagnosis.show(expected)}")
         try:
@@ -69,14 +72,16 @@ class Client:
                     "it before each call"
                 )
             if end and not failure.why:
-                failure.why = f"the server {end}: nothing that comes by the network ends it"
+                ended = f"the server {end}: nothing that comes by the network ends it"
+                failure.why = "; ".join(filter(None, (ended, why)))
             failure.why = failure.why or self._lost(expected) or why
             raise
         step.saw = "yes" if got == expected else diagnosis.show(got)
         if got != expected:
             known = self.stage.diagnose(())
-            if not wrong or got[4:8] != wrong:
-                known = known or difference(expected, got)
+            answered = wrong is not None and got[:4] == b"RUP!" and got[4:8] != expected[4:8]
+            if not answered:
+                known = known or self._in_two(expected, got) or difference(expected, got)
             diagnosis.fail_bytes(expected, got, f"for {self.peer.name}", known=known or why)
         require(
             sender == self.server.target,
@@ -84,6 +89,19 @@ class Client:
             f"one from port {sender[1]} of {sender[0]}",
             "the answer comes from another socket than the request was sent to: a client takes it "
             "for a stranger's",
+        )
+
+    def _in_two(self, expected: bytes, got: bytes) -> str:
+        """Tell whether the rest of an answer has come in another datagram."""
+        if not expected.startswith(got):
+            return ""
+        with contextlib.suppress(Failure):
+            self.server.wait_waiting()
+        if not select.select([self.peer.sock], [], [], 0)[0]:
+            return ""
+        return (
+            f"the answer's first {len(got)} bytes are one datagram and the rest is another: head "
+            "and text are sent by one call, for each call is a datagram"
         )
 
     def _lost(self, expected: bytes) -> str:
@@ -148,8 +166,12 @@ def test_answers(program):
     """answers a request with its own id and what CMD prints"""
     text = words(program)
     server = serve(program, "-c", prints(program, text))
+    why = (
+        "these 8 bytes are a request: their number is what recvfrom has returned; strlen() would "
+        "end at a NUL, and there may be one in the id, and none after it"
+    )
     for _ in range(3):
-        ask(program, server, text)
+        ask(program, server, text, why)
     server.wait_waiting()
     require(not server.stderr, "nothing on stderr", diagnosis.show(server.stderr))
 
@@ -185,24 +207,25 @@ def test_length(program):
     hints=(
         "One socket serves all clients, so each answer needs the address of its own request.",
         "recvfrom(2) fills the address anew each time; sendto(2) uses it, on the same socket.",
-        "In dgruptimed.c: serve(), where the sender is kept.",
+        "In dgruptimed.c: serve(), where the sender is kept, and what it thinks of an id of 0.",
     ),
 )
 def test_each_sender(program):
-    """answers each of five clients that have asked at the same time"""
+    """answers each of five clients that have asked at the same time, whatever their ids are"""
     text = words(program)
     server = serve(program, "-c", prints(program, text))
     clients = [Client(program, server) for _ in range(5)]
     server.freeze()
-    ids = [new_id(program) for _ in clients]
+    ids = [bytes(4), b"\xff" * 4, *(new_id(program) for _ in clients[2:])]
+    program.stage.random.shuffle(ids)
     for client, ident in zip(clients, ids, strict=True):
         client.send(b"RUP?" + ident)
     server.thaw()
     for client, ident in zip(clients, ids, strict=True):
-        client.expect(
-            b"RUP!" + ident + text,
-            "each request in the queue is answered, in its turn and to its own sender",
-        )
+        why = "each request in the queue is answered, in its turn and to its own sender"
+        if len(set(ident)) == 1:
+            why += f"; an id of {diagnosis.show(ident)} is an id like any other"
+        client.expect(b"RUP!" + ident + text, why)
     server.wait_waiting()
     for client in clients:
         client.peer.expect_nothing()
@@ -217,22 +240,29 @@ def test_each_sender(program):
     after="test_answers",
     hints=(
         "A client that asks again has not had the answer: who remembers that it was sent is wrong.",
-        "The server keeps nothing about its clients.",
-        "In dgruptimed.c: serve(), what it knows of earlier requests.",
+        "The server keeps nothing: not about its clients, and not what CMD has printed earlier.",
+        "In dgruptimed.c: serve(), what it knows of earlier requests, and when it calls run().",
     ),
 )
 def test_duplicates(program):
-    """answers a request that comes again, each time"""
-    text = words(program)
-    server = serve(program, "-c", prints(program, text))
+    """answers a request that comes again, each time, and runs CMD anew"""
+    old = words(program)
+    server = serve(program, "-c", prints(program, old))
     client = Client(program, server)
     ident = new_id(program)
     for _ in range(3):
+        text = words(program)
+        prints(program, text)
+        program.stage.tape.add("change", "what CMD prints", diagnosis.show(text))
         client.send(b"RUP?" + ident)
-        client.expect(
-            b"RUP!" + ident + text,
-            "a request that comes again means that the answer was lost: answer it again",
-        )
+        why = "a request that comes again means that the answer was lost: answer it again"
+        try:
+            client.expect(b"RUP!" + ident + text, why)
+        except Failure as failure:
+            if diagnosis.show(b"RUP!" + ident + old) == failure.got:
+                failure.why = "that is what CMD has printed earlier: it is run anew for each answer"
+            raise
+        old = text
 
 
 @check(
@@ -267,7 +297,7 @@ def test_malformed(program):
         why = f"{what} is no request: it gets no answer, and the server goes on"
         if len(data) > 8:
             why += "; into a buffer of 8 bytes, recvfrom cuts it without an error"
-        client.expect(b"RUP!" + right + text, why, data[4:8])
+        client.expect(b"RUP!" + right + text, why, data)
     server.wait_waiting()
     client.peer.expect_nothing()
     require(
@@ -285,14 +315,15 @@ def test_malformed(program):
     needs="notify",
     hints=(
         "An answer that can't be sent is one client's bad luck, not the server's end.",
-        "sendto(2) may fail, with ENOBUFS or EPERM for example; say so on stderr and go on.",
-        "In dgruptimed.c: serve(), what it does when sendto returns -1.",
+        "sendto(2) may fail, with ENOBUFS or EPERM for example; say so on stderr and go on. And "
+        "recvfrom(2) may fail with EINTR: call it again.",
+        "In dgruptimed.c: serve(), what it does when sendto returns -1, and when recvfrom does.",
     ),
 )
 def test_send_fails(program):
-    """goes on when an answer can't be sent"""
+    """goes on when an answer can't be sent, or when its wait is interrupted"""
     text = words(program)
-    server = serve(program, "-c", prints(program, text), watch=SEND)
+    server = serve(program, "-c", prints(program, text), watch=SEND | READ | MULTIPLEX)
     errors = [errno.ENOBUFS, errno.EPERM]
     told = [os.strerror(number) for number in errors]
 
@@ -322,6 +353,21 @@ def test_send_fails(program):
         f"{len(lines)} lines",
         "one line for each answer that is lost is enough",
     )
+
+    def waits(held):
+        return held.tid == server.pid and held.may_sleep_on({server.fd})
+
+    server.wait_waiting()
+    server.breakpoints.interrupt_each(READ | MULTIPLEX, waits)
+    program.stage.tape.add("disturb", "the next call that waits fails", "EINTR")
+    why = "a wait that is interrupted (EINTR) has not failed: nothing has come, so wait on"
+    for _ in range(2):
+        ask(program, server, text, why)
+        try:
+            server.wait_waiting()
+        except Failure as failure:
+            failure.why = failure.why or why
+            raise
 
 
 @check(

@@ -1,6 +1,7 @@
 """Checks of chat: many clients, each with a line begun and a queue, in one process."""
 
 import contextlib
+import re
 import socket
 
 from harness import Failure, check, fail, peers, require
@@ -24,6 +25,18 @@ JOINED = (
     "queued for a client is sent when select calls its descriptor writable, so ask for that while "
     "there is something"
 )
+LEFT = (
+    "at end of file, or when its connection breaks, a client has left: all others are told so, "
+    "in a line of its own"
+)
+EARLY = (
+    "the client was dropped too early: 1 MiB (1,048,576 bytes) is kept for it, besides what the "
+    "kernel keeps; what it has taken is no longer in its queue, and does not count"
+)
+SLOW = (
+    "who is dropped because its queue is full is announced as * N left (slow), in one line; what "
+    "it has said of a line is forgotten, and * N left alone is for who has gone itself"
+)
 LATER = (
     "that a client has left is an event of its own, to be told when everybody has been told the "
     "line that was too much for it"
@@ -42,6 +55,7 @@ class Room:
         self.random = program.stage.random
         self.here: dict[int, peers.Peer] = {}
         self.count = 0
+        self.full: set[int] = set()  # who may be dropped, for its queue is full
         for _ in range(count):
             self.join()
 
@@ -67,8 +81,35 @@ class Room:
 
     def expect(self, number: int, expected: bytes, why: str = "") -> None:
         """Require that a client reads ``expected`` next."""
-        with self.explained(why):
-            self.here[number].expect(expected)
+        try:
+            with self.explained(why):
+                self.here[number].expect(expected)
+        except Failure as failure:
+            failure.why = self._why_other(number, expected, failure.got) or failure.why
+            raise
+
+    def _why_other(self, reader: int, expected: bytes, got: str) -> str:
+        """Explain a number that is another's, or the leave of one who has not left."""
+        left = re.search(r"\* (\d+) left", got)
+        still = left and int(left[1]) in self.here.keys() - self.full
+        if still and b" left" not in expected:
+            name = f"client {left[1]} has not left"
+            if f"{left[0]} (slow)" in got:
+                return f"{name}, it only reads late: {EARLY}"
+            return f"{name}: a send that fails with EAGAIN, or takes a part, is not its end"
+        due = re.fullmatch(r"\* (\d+) joined\n", expected.decode("latin-1"))
+        came = re.search(r"\* (\d+) joined", got)
+        if not due or not came or int(came[1]) in (int(due[1]), reader):
+            return ""
+        if int(came[1]) > int(due[1]):
+            return (
+                f"clients are numbered from 0, one by one as they come, so this is {due[1]}; a "
+                "descriptor is another number"
+            )
+        return (
+            f"{came[1]} was the number of another client, and is never used again, also when that "
+            "one has left: count all who have ever come"
+        )
 
     def say(self, number: int, text: bytes, but=(), why: str = "") -> None:
         """Let a client say a line, and all others but some read it."""
@@ -78,7 +119,7 @@ class Room:
     def leave(self, number: int) -> None:
         """Let a client leave, and all others read of it."""
         self.here.pop(number).close()
-        self.hear(b"* %d left\n" % number)
+        self.hear(b"* %d left\n" % number, why=LEFT)
 
     def nothing(self, why: str, *numbers: int) -> None:
         """Require that nothing has come for some clients when all is quiet."""
@@ -157,6 +198,20 @@ class Room:
             other = sum(s.wqueue for s in ends if (s.peer, s.peer_port) == (address, port))
             ours, theirs = max(ours, one), max(theirs, other)
         return max(0, told - theirs - ours), told - theirs
+
+    def require_kept(self, number: int, queued: int) -> None:
+        """Require that a client who reads late has not been dropped.
+
+        Args:
+            number: the client.
+            queued: how many bytes at most were queued for it.
+        """
+        require(
+            end_of(self.server, self.here[number]) != -1,
+            f"client {number} still connected, it only reads late",
+            f"its connection is closed, and no more than {queued} bytes were queued",
+            EARLY,
+        )
 
 
 @contextlib.contextmanager
@@ -491,7 +546,8 @@ def test_late_reader(program):
         """Let client 0 speak until much of it is queued, beyond what the kernel takes."""
         text = f"client 0: lines, which client 1 reads and client {late} not"
         with folded(room, "say", text):
-            while room.unread(late, len(told))[0] < 150_000:
+            while (queued := room.unread(late, len(told)))[0] < 150_000:
+                room.require_kept(late, queued[1])
                 some = [next(lines) for _ in range(50)]
                 told.extend(b"".join(some))
                 room.here[0].send(b"".join(line[3:] for line in some), quiet=True)
@@ -544,12 +600,14 @@ def test_late_reader(program):
 def test_slow(program):
     """keeps 1 MiB for a client who does not read, then drops it: * N left (slow)"""
     room = Room(program, 1)
+    server = room.server
     slow = room.join(**NARROW)
     witness = room.join()
     lines = speech(room, LINE + 4)
     told = len(b"* 2 joined\n")
     gone = b"* %d left (slow)\n" % slow
     tape = room.stage.tape
+    room.here[slow].send(room.word())
     with folded(room, "say", f"client 0: lines of {LINE} bytes, until 1 MiB is queued"):
         most = 0
         while most < QUEUE - 2 * LINE:
@@ -564,15 +622,23 @@ def test_slow(program):
                 seen = got[at : at + 40] if got != some else bytes(client.received[:40])
                 fail(
                     f"what client 0 says for {client.name}, and nothing else",
-                    f"{show(seen)} when no more than {most + len(some)} bytes were queued",
-                    "the client was dropped too early: 1 MiB (1,048,576 bytes) is kept for it, "
-                    "besides what the kernel keeps",
+                    f"{show(seen) if seen else client.ended} when no more than "
+                    f"{most + len(some)} bytes were queued for anybody",
+                    EARLY,
                 )
             told += len(some)
             _least, most = room.unread(slow, told)
+            room.require_kept(slow, most)
     tape.add("look", "at the connections", f"{most} bytes at most are queued in the server")
+    room.full.add(slow)
     least = 0
     while not room.here[witness].received and not room.here[witness]._pull():
+        require(
+            end_of(server, room.here[slow]) != -1,
+            f"{show(gone)} for client {witness}",
+            f"nothing, and the connection of client {slow} is closed",
+            f"client {slow} was dropped, and nobody was told: {SLOW}",
+        )
         require(
             least <= QUEUE + 2 * LINE,
             f"{show(gone)} for client {witness}",
@@ -584,8 +650,16 @@ def test_slow(program):
         room.expect(witness, line, LATER)
         told += len(line)
         least, _most = room.unread(slow, told)
-    room.here.pop(slow)
-    room.hear(gone)
+    dropped = room.here.pop(slow)
+    room.hear(gone, why=SLOW)
+    server.wait_quiet()
+    fd = end_of(server, dropped)
+    require(
+        fd == -1,
+        f"the connection of client {slow} closed",
+        f"it is still open, as descriptor {fd}",
+        "who is dropped is sent away: close(2) its connection, whatever was queued for it",
+    )
     room.say(witness, room.word())
     room.join()
 

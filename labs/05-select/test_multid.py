@@ -145,6 +145,25 @@ class Gate:
         self.tape.add("let go", f"the commands, one to print {show(text)}")
         strange.wake(self.path, text)
 
+    def serve(self, ends: Ends, index: int, why: str = "") -> None:
+        """Serve a client whose command ends while the server is provably asleep."""
+        client = ends.connect(index)
+        self.wait(ends, 1, index, why)
+        with ends.explained(index, why):
+            ends.server.wait_quiet()
+        text = bytes(ends.stage.random.choices(range(97, 123), k=9))
+        self.let_go(text)
+        with ends.explained(index, why):
+            client.expect_end(text)
+            ends.server.until(lambda: not ends.server.others(), "the end of the command")
+            ends.server.wait_quiet()  # it has been told so, before another client comes
+
+    def open(self, text: bytes) -> None:
+        """Let every command from now on print ``text`` at once."""
+        os.unlink(self.path)
+        with open(self.path, "wb") as file:
+            file.write(text)
+
 
 # -- contract ---------------------------------------------------------------------
 
@@ -206,15 +225,17 @@ def test_listens(program):
 )
 def test_each_end(program):
     """serves the clients of every end, in whatever order they come, to end of file"""
-    command, text = printing(program)
-    ends = Ends(program, 4, "-c", command)
-    for index in (3, 1, 2, 0, 0, 3, 2, 2, 1):
-        ends.serve(
-            index,
-            text,
-            "the client reads end of file when the last copy of its connection is closed: the "
-            "server's own is one",
-        )
+    why = (
+        "the client reads end of file when the last copy of its connection is closed: the "
+        "server's own is one"
+    )
+    gate = Gate(program)
+    ends = Ends(program, 4, "-c", gate.command)
+    gate.serve(ends, 3, why)  # a child that ends while the server is asleep interrupts it
+    text = word(program).encode()
+    gate.open(text)
+    for index in (1, 2, 0, 0, 3, 2, 2, 1):
+        ends.serve(index, text, why)
 
 
 @check(
@@ -313,14 +334,8 @@ def test_concurrent(program):
     require(got == text, f"{show(text)} for one of the clients", show(got))
     ends.server.until(lambda: not ends.server.others(), "the end of the commands")
     for index in (1, 2, 1):
-        client = ends.connect(index)
-        gate.wait(ends, 1, index)
-        ends.server.wait_accepting()
-        text = word(program).encode()
-        gate.let_go(text)
+        gate.serve(ends, index)
         with ends.explained(index):
-            client.expect_end(text)
-            ends.server.until(lambda: not ends.server.others(), "the end of the command")
             ends.server.wait_accepting()
 
 

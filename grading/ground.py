@@ -1,0 +1,150 @@
+"""What a run stands on: how programs are confined, and what can be checked.
+
+Both are found out once, before the first submission, and hold for all of them:
+``RUN/machine.json`` has
+
+    level   one of harness.confine.LEVELS
+    weaker  why each higher level could not be had
+    lacks   what could not be checked, by the names of harness.probes
+
+Whoever works on the run later, or on another machine, must offer as much, else
+one student's maximum would not be another's.
+"""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from harness import build, confine, labs, probes
+
+from . import files
+
+_FILE = "machine.json"
+# The lowest level at which strangers' programs are graded without being told to.
+_LEAST = "other uid"
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Level, why not a higher one, and what can't be checked with the reason."""
+
+    level: str
+    weaker: dict[str, str]
+    lacks: dict[str, str]
+
+    def words(self) -> list[str]:
+        """Return it in lines for people."""
+        lines = [f"level: {self.level}"]
+        lines += [f"  not {level}: {why}" for level, why in self.weaker.items()]
+        for name, lack in self.lacks.items():
+            lines.append(f"not checked here, for anybody: {lack}; {probes.PROBES[name].mend}")
+        return lines
+
+
+def level() -> tuple[str, dict[str, str]]:
+    """Return the level to grade at, and why not at each higher one.
+
+    It is the best that there is, or LEVEL.
+
+    Raises:
+        labs.Unknown: it is too low, and nobody said ALLOW_WEAK=1; or there is no
+            compiler.
+    """
+    if not build.compiler_version():
+        raise labs.Unknown(
+            f"There is no working C compiler {build.compiler()[0]!r}: install gcc, or set CC."
+        )
+    wanted = os.environ.get(confine.VARIABLE, "").strip()
+    if wanted:
+        try:
+            found, weaker = confine.asked(), {}
+        except confine.Unavailable as problem:
+            raise labs.Unknown(str(problem)) from None
+    else:
+        found, weaker = confine.best()
+    _allow(found, "; ".join(dict.fromkeys(weaker.values())) or f"LEVEL={wanted}")
+    return found, weaker
+
+
+def _allow(found: str, reason: str) -> None:
+    if _below(found, _LEAST) and os.environ.get("ALLOW_WEAK", "").strip() != "1":
+        raise labs.Unknown(
+            f"Strangers' programs could read and change here what you can (level {found}: "
+            f"{reason}): install bubblewrap, grade as root, or say ALLOW_WEAK=1."
+        )
+
+
+def _below(one: str, other: str) -> bool:
+    return confine.LEVELS.index(one) > confine.LEVELS.index(other)
+
+
+def settle(run: Path) -> Ground:
+    """Return what a run stands on; this machine is probed.
+
+    The first to work on a run decides for all.
+
+    Raises:
+        labs.Unknown: this machine offers less than the run stands on, or too little.
+    """
+    # the harness's own parts are compiled where its others are
+    os.environ.setdefault("SOCKLAB_BUILD", str(run / "build"))
+    known = read(run)
+    if known is None:
+        found, weaker = level()
+        _publish(run, Ground(found, weaker, probes.lacking(None, found)))
+        known = read(run)
+    else:
+        _level_again(run, known.level)
+    for name, lack in probes.lacking(None, known.level).items():
+        if name not in known.lacks:
+            raise labs.Unknown(
+                f"{lack} here, but not where {run} was begun: grade on that machine, mend this "
+                f"one ({probes.PROBES[name].mend}), or grade into a new RUN."
+            )
+    return known
+
+
+def _level_again(run: Path, begun: str) -> None:
+    """Refuse to go on with a run at another level than it was begun at."""
+    wanted = os.environ.get(confine.VARIABLE, "").strip()
+    why = confine.why_not(begun)
+    if wanted and wanted != begun:
+        why = f"LEVEL={wanted} asks for another one"
+    if why:
+        raise labs.Unknown(
+            f"{run} was begun at level {begun}, at which this can't go on ({why}): "
+            "mend that, or grade into a new RUN."
+        )
+    _allow(begun, f"{run} was begun so")
+
+
+def read(run: Path) -> Ground | None:
+    """Return what a run stands on; None before the first submission was graded.
+
+    Raises:
+        labs.Unknown: the file that says so is damaged.
+    """
+    try:
+        return Ground(**json.loads((run / _FILE).read_text(encoding="ascii")))
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError):
+        raise labs.Unknown(
+            f"{run / _FILE} is damaged: grade into a new RUN, or delete {run}."
+        ) from None
+
+
+def _publish(run: Path, ground: Ground) -> None:
+    """Write it, unless somebody else was first."""
+    mine = run / f"machine.{os.getpid()}"
+    with files.whole(mine, "ascii") as file:
+        json.dump(asdict(ground), file, indent=1)
+    try:
+        os.link(mine, run / _FILE)
+    except FileExistsError:
+        pass
+    except OSError:  # a file system without links
+        mine.rename(run / _FILE)
+    finally:
+        mine.unlink(missing_ok=True)

@@ -1,0 +1,53 @@
+"""Compiling ahead: what nearly every run needs, while pytest is being imported.
+
+Nothing depends on it.  What is not there yet when the run asks for it, is
+compiled or waited for then, and what goes wrong here is met and told there.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+from . import build, workers
+from .kernel import prctl
+from .labs import Lab
+
+
+def _tasks(labs: list[Lab]) -> Iterator[workers.Task]:
+    """Yield the compilation of the launcher, and of each program as most checks want it."""
+
+    def quietly(compile_one, *what):
+        def work() -> None:
+            with contextlib.suppress(Exception):
+                compile_one(*what)
+
+        return work
+
+    yield workers.Task("launch", quietly(build.native, "launch"), lambda _: None)
+    for lab in labs:
+        for test in sorted(lab.folder.glob("test_*.py")):
+            program = test.stem.removeprefix("test_")
+            yield workers.Task(program, quietly(build.build, lab, program), lambda _: None)
+
+
+@contextlib.contextmanager
+def compiling(labs: list[Lab], jobs: int):
+    """Compile in a process of its own, which has ended when this is left.
+
+    Args:
+        labs: whose programs.
+        jobs: how many at a time; nothing is done ahead of a run that has but one.
+    """
+    parent = os.getpid()
+    pid = os.fork() if jobs > 1 else None
+    if pid == 0:
+        try:
+            prctl.die_with_parent(parent)
+            workers.run(list(_tasks(labs)), jobs)
+        finally:
+            os._exit(0)
+    try:
+        yield
+    finally:
+        if pid is not None:
+            os.waitpid(pid, 0)
