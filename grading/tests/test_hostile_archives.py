@@ -20,7 +20,7 @@ import pytest
 from grading import reports, trees
 from grading.tests.test_archives import FILES, LAB, SOURCE, tarred, zipped
 from grading.verbs.plan import plan, tell
-from harness import intake, labs, stage
+from harness import intake, labs, result, stage
 
 FIRST = f"{LAB.name}/{FILES[0]}"
 
@@ -207,9 +207,12 @@ def test_names_in_wrong_encodings(tmp_path, kind, name):
 def test_names_that_draw(tmp_path, capsys):
     """Control characters, orders to a workflow, marks that turn text around: shown escaped."""
     odd = ["\033[2J\033]0;x\a", "a\r::error::b", "\u202egpj.exe", "\x9b31m", "a\nb\x7f"]
-    entry = _plan(tmp_path, "a.zip", zipped({name: b"" for name in odd}))
-    tell([entry])
-    nothing = {"labs": [], "seed": "1"}
+    (tmp_path / "class").mkdir()
+    (tmp_path / "class" / "a.zip").write_bytes(zipped({name: b"" for name in odd}))
+    entries = plan(tmp_path / "class", tmp_path / "run", ["03"])
+    tell(entries)
+    (entry,) = entries
+    nothing = {**result.new("1", "none", {}), "labs": []}
     text = reports.text(entry, nothing) + capsys.readouterr().err
     assert len(entry["ignored"]) == len(odd)
     for sign in "\033\a\r\x9b\x7f\u202e":
