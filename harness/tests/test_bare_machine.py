@@ -54,7 +54,7 @@ def test_without_ipv6(what, refuse, tmp_path):
 
 @pytest.mark.parametrize("what", [None, "unshare"])
 def test_without_databases(what, refuse, tmp_path):
-    """No /etc/services, no hosts, no nsswitch.conf, no name server: all that can be checked passes."""
+    """No /etc/services, no hosts, no nsswitch.conf, no name server: what can be checked passes."""
     etc = tmp_path / "etc"
     etc.mkdir()
     for name in KEPT:
