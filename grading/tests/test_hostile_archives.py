@@ -17,10 +17,11 @@ import zlib
 
 import pytest
 
-from grading import reports, trees
+from grading import manifest, reports, trees
+from grading.tests.made_up import document
 from grading.tests.test_archives import FILES, LAB, SOURCE, tarred, zipped
 from grading.verbs.plan import plan, tell
-from harness import intake, labs, result, stage
+from harness import intake, labs, stage
 
 FIRST = f"{LAB.name}/{FILES[0]}"
 
@@ -207,12 +208,9 @@ def test_names_in_wrong_encodings(tmp_path, kind, name):
 def test_names_that_draw(tmp_path, capsys):
     """Control characters, orders to a workflow, marks that turn text around: shown escaped."""
     odd = ["\033[2J\033]0;x\a", "a\r::error::b", "\u202egpj.exe", "\x9b31m", "a\nb\x7f"]
-    (tmp_path / "class").mkdir()
-    (tmp_path / "class" / "a.zip").write_bytes(zipped({name: b"" for name in odd}))
-    entries = plan(tmp_path / "class", tmp_path / "run", ["03"])
-    tell(entries)
-    (entry,) = entries
-    nothing = {**result.new("1", "none", {}), "labs": []}
+    entry = _plan(tmp_path, "a.zip", zipped({name: b"" for name in odd}))
+    tell(manifest.read(tmp_path / "run"))
+    nothing = {**document(), "labs": [], "seed": "1", "suite": "1"}
     text = reports.text(entry, nothing) + capsys.readouterr().err
     assert len(entry["ignored"]) == len(odd)
     for sign in "\033\a\r\x9b\x7f\u202e":
