@@ -48,6 +48,20 @@ def test_moodle(tmp_path, between):
     assert entry["files"] == [f"{LAB.name}/{name}" for name in FILES]
 
 
+@pytest.mark.parametrize("between", ["/", ""])
+def test_text_typed_in_at_moodle(tmp_path, between):
+    """It is no submission of its own; who has typed and nothing else has handed in no file."""
+    files = {f"Ada_1_assignsubmission_file_{between}incsrv.c": SOURCE}
+    files[f"Ada_1_assignsubmission_onlinetext_{between}onlinetext.html"] = "<p>"
+    files[f"Ben_2_assignsubmission_onlinetext_{between}onlinetext.html"] = "<p>"
+    found = _entries(tmp_path, files)
+    assert {name: one["files"] for name, one in found.items()} == {
+        "Ada_1": [f"{LAB.name}/incsrv.c"],
+        "Ben_2": [],
+    }
+    assert not any("error" in one for one in found.values())
+
+
 METADATA = """---
 submission_12:
   :submitters:
