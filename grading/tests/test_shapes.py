@@ -9,6 +9,8 @@ from harness import labs
 LAB = labs.find("03")
 FILES = LAB.files()
 SOURCE = "int main(void) { return 0; }\n"
+# What systems put beside one's files.
+LEFT = {".git/x", ".DS_Store", "__MACOSX/._anna", "Thumbs.db", "desktop.ini"}
 
 
 def _class(tmp_path, files: dict[str, str]):
@@ -117,6 +119,6 @@ def test_bad_groups(tmp_path, text, words):
 
 
 def test_own_shape_is_left_alone(tmp_path):
-    """A folder for each submission, under its own name."""
-    whole = trees.of_class(_class(tmp_path, {"anna/incsrv.c": SOURCE, ".git/x": ""}))
+    """A folder for each submission, under its own name; what systems leave there is none."""
+    whole = trees.of_class(_class(tmp_path, dict.fromkeys(LEFT | {"anna/incsrv.c"}, "")))
     assert [one.id for one in shapes.submissions(whole)] == ["anna"]
