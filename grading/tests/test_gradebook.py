@@ -144,3 +144,9 @@ def test_what_was_handed_in(files, missing, pristine, note):
     gone = {name: f"{name} is missing" for name in missing}
     entry = {**ENTRY, "files": files, "missing": gone, "pristine": pristine}
     assert notes.notes(entry, None) == [note]
+
+
+def test_nothing_that_counts():
+    """Who has handed in something else is told so, not that there was nothing."""
+    entry = {**ENTRY, "files": [], "missing": {"a.c": "a.c is missing"}, "ignored": ["report.pdf"]}
+    assert notes.notes(entry, None)[0].startswith("none of the files that were asked for")
