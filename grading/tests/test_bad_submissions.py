@@ -71,7 +71,7 @@ def _old_tar(path) -> None:
 
 @pytest.fixture(scope="module")
 def graded(build, tmp_path_factory):
-    """A class of odd submissions, graded: the process, and the gradebook's rows by id."""
+    """A class of odd submissions, graded: the process, the gradebook's rows by id, the run."""
     top = tmp_path_factory.mktemp("odd")
     where = top / "class"
     small(where, "anna")
@@ -89,9 +89,12 @@ def graded(build, tmp_path_factory):
     _old_zip(where / "old.zip")
     _old_tar(where / "tape.tar")
     small(where, "zoe")
+    for folder in ("first", "second"):
+        (where / "twins" / folder).mkdir(parents=True)
+        (where / "twins" / folder / "bindto.c").write_bytes(SOURCE)
     done = verb(build, "grade", where, top / "run", "03", ALLOW_WEAK="1")
     with open(gradebook.path(top / "run"), encoding="utf-8", newline="") as file:
-        return done, {row["id"]: row for row in csv.DictReader(file)}
+        return done, {row["id"]: row for row in csv.DictReader(file)}, top / "run"
 
 
 @pytest.mark.parametrize(
@@ -117,9 +120,16 @@ def test_row(graded, name, state, words):
     assert (row["points"] == "") == (state == "refused")
 
 
+def test_report_of_a_file_that_came_twice(graded):
+    """It says so where the program's points stand, and nowhere that the file is missing."""
+    report = (graded[2] / "reports" / "twins.txt").read_text(encoding="utf-8")
+    assert report.count("bindto.c is there twice, as first/bindto.c and second/bindto.c") == 2
+    assert "bindto.c is missing" not in report
+
+
 def test_the_rest_is_graded(graded):
     """The command says who has no grade, exits with 1, and has no traceback."""
-    done, rows = graded
+    done, rows, _run = graded
     assert done.returncode == 1
     assert "Traceback" not in done.stderr + done.stdout
     person = done.stdout.split("These need a person:\n")[1]
