@@ -29,8 +29,10 @@ def _sentence(capsys, *argv) -> str:
 @pytest.mark.parametrize(
     "argv, words",
     [
-        ([], "usage: python3 -m grading {collect|demo|example|grade|missing|plan|status|work}"),
-        (["regrade"], "usage:"),
+        (
+            ["regrade"],
+            "usage: python3 -m grading {collect|demo|example|grade|missing|plan|status|work}",
+        ),
         (["plan"], "plan SUBMISSIONS RUN"),
         (["grade", "", ""], "make grade SUBMISSIONS=folder RUN=folder"),
         (["work"], "work RUN [I/N] [-j J]"),
@@ -49,6 +51,16 @@ def _sentence(capsys, *argv) -> str:
 def test_arguments(capsys, argv, words):
     """What is wrong with the command line is said."""
     assert words in _sentence(capsys, *argv)
+
+
+def test_verbs_are_listed(capsys):
+    """Without a verb each is listed, with its arguments; --help says the same of one."""
+    assert main([]) == main(["--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 16 and all(": " in line for line in lines), lines
+    assert main(["work", "--help"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("python3 -m grading work RUN [I/N] [-j J]: ") and said.count("\n") == 1
 
 
 def test_empty_folder(tmp_path, capsys):
