@@ -78,7 +78,9 @@ def take(submission: Submission, whole: Tree, labs: list[Lab]) -> Taken:
         Refused: the id is no sane name, or it can't be read at all.
     """
     if not _ID.fullmatch(submission.id):
-        raise Refused("an id has letters, digits, . _ - and up to 100 of them: rename it")
+        raise Refused(
+            "its name may have letters a to z, digits, . _ - and up to 100 of them: rename it"
+        )
     try:
         candidates = _candidates(submission.tree(whole))
     except trees.Refused as problem:

@@ -125,5 +125,5 @@ def test_only_bad_submissions(tmp_path, build):
     (tmp_path / "class" / "a b").mkdir(parents=True)
     done = verb(build, "grade", tmp_path / "class", tmp_path / "run", "03")
     assert done.returncode == 1
-    assert "a b: an id has letters" in done.stderr
+    assert "a b: its name may have letters a to z" in done.stderr
     assert list(manifest.gradable(manifest.read(tmp_path / "run"))) == []
