@@ -2,7 +2,7 @@
 
 import pytest
 
-from grading import shapes, trees
+from grading import gradebook, shapes, trees
 from grading.verbs.plan import plan
 from harness import labs
 
@@ -89,6 +89,22 @@ def test_gradescope(tmp_path):
     assert found["submission_12"]["submitted"].startswith("2026-10-02 09:12:13")
     assert found["submission_12"]["files"] == [f"{LAB.name}/{name}" for name in FILES]
     assert found["submission_13"]["files"] == []
+
+
+def test_refused_submission_says_whose_it_is(tmp_path):
+    """A damaged archive needs a person, who needs a name."""
+    pytest.importorskip("yaml", reason="python3-yaml is not installed")
+    files = {"submission_12/mine.zip": "PK\3\4", shapes.METADATA: METADATA}
+    entry = _entries(tmp_path, files)["submission_12"]
+    assert "damaged archive" in entry["error"]
+    people = gradebook.People()
+    people.add(entry)
+    rows = people.rows(entry, gradebook.row(entry, None, ""))
+    assert [(row["person"], row["state"]) for row in rows] == [
+        ("0017", "refused"),
+        ("ben@example.org", "refused"),
+    ]
+    assert rows[0]["submitted"].startswith("2026-10-02")
 
 
 @pytest.mark.parametrize("text", ["{", "- 1", "a: b", "\0", "!!python/object/apply:os.abort []"])

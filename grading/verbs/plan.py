@@ -85,7 +85,7 @@ def _entries(found: list[shapes.Submission], whole: trees.Tree, run: Path, wante
         first, *others = several
         if others:
             both = " and ".join(one.folder or next(iter(one.files)) for one in (first, others[0]))
-            yield manifest.refusal(name, f"it is there twice, as {both}: keep one")
+            yield manifest.refusal(first, f"it is there twice, as {both}: keep one")
         else:
             yield _take(first, whole, run, wanted, checks)
 
@@ -179,7 +179,7 @@ def _take(one: shapes.Submission, whole: trees.Tree, run: Path, wanted, checks: 
     try:
         taken = intake.take(one, whole, wanted)
     except intake.Refused as problem:
-        return manifest.refusal(one.id, str(problem))
+        return manifest.refusal(one, str(problem))
     intake.copy(taken, run / "intake" / one.id, wanted)
     return manifest.entry(one, wanted, checks, taken)
 
@@ -195,7 +195,7 @@ def tell(entries: manifest.Manifest) -> int:
         else:
             names = one["labs"]
             good += 1
-    say(f"{good} of {good + bad} submissions to grade: {', '.join(names) or 'nothing'}")
+    say(f"{good} of {good + bad} submissions can be graded: {', '.join(names) or 'nothing'}")
     say(f"seed {entries.seed}")
     return good
 
