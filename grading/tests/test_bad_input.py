@@ -63,6 +63,16 @@ def test_verbs_are_listed(capsys):
     assert said.startswith("python3 -m grading work RUN [I/N] [-j J]: ") and said.count("\n") == 1
 
 
+def test_student_whose_submission_is_refused(handed_in, tmp_path, capsys, monkeypatch):
+    """Who asks for that student again is told why there is nothing to grade."""
+    (handed_in / "kim.zip").write_bytes(b"PK\3\4")
+    monkeypatch.setenv("STUDENT", "kim")
+    monkeypatch.delenv("CHECK", raising=False)
+    assert main(["grade", str(handed_in), str(tmp_path / "run"), "03"]) == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert "nothing of theirs to grade (kim: it is a damaged archive" in last
+
+
 def test_empty_folder(tmp_path, capsys):
     """A folder without submissions."""
     (tmp_path / "class").mkdir()
