@@ -73,6 +73,18 @@ def test_student_whose_submission_is_refused(handed_in, tmp_path, capsys, monkey
     assert "nothing of theirs to grade (kim: it is a damaged archive" in last
 
 
+def test_other_labs_than_the_run_has(handed_in, tmp_path, capsys):
+    """A slip of LABS does not throw a run's grades away; without LABS the run's are meant."""
+    run = tmp_path / "run"
+    assert main(["plan", str(handed_in), str(run), "03", "1"]) == 0
+    before = (run / "manifest.jsonl").read_bytes()
+    capsys.readouterr()
+    said = _sentence(capsys, "grade", handed_in, run, "04")
+    assert 'was begun with LABS="01 03": leave LABS out' in said
+    assert main(["plan", str(handed_in), str(run)]) == 0
+    assert (run / "manifest.jsonl").read_bytes() == before
+
+
 def test_empty_folder(tmp_path, capsys):
     """A folder without submissions."""
     (tmp_path / "class").mkdir()
