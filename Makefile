@@ -18,7 +18,8 @@ MAKEFLAGS += --no-builtin-rules
 
 help:
 	@$(RUN_SH) --quiet harness progress
-	@awk -F ':.*## ' '/^## /{print "\n" substr($$0, 4)} \
+	@awk -v whole="$(wildcard grading)" -F ':.*## ' '/^## Instructor/ && !whole {exit} \
+	  /^## /{print "\n" substr($$0, 4)} \
 	  /^[a-zN%-]+:.*## /{gsub("%", "NN", $$1); printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 ## Student (CHECK=incsrv or CHECK=incsrv/test_listens picks, SEED=n repeats, JOBS=n, LEVEL=confines)

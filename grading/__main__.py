@@ -16,10 +16,20 @@ from harness import labs
 from . import files, verbs
 
 
+def _about(name: str) -> str:
+    """Return the line that says what a verb takes and does: its module's first."""
+    said = importlib.import_module(f".verbs.{name}", __package__).__doc__.split("\n")[0]
+    return f"python3 -m grading {said.replace('`', '')}"
+
+
 def main(argv: list[str]) -> int:
     """Run a verb; return its exit status."""
     names = sorted(module.name for module in pkgutil.iter_modules(verbs.__path__))
-    if not argv or argv[0] not in names:
+    if not argv or {"-h", "--help"} & set(argv):
+        for name in argv[:1] if argv and argv[0] in names else names:
+            verbs.say(_about(name))
+        return 0
+    if argv[0] not in names:
         print(f"usage: python3 -m grading {{{'|'.join(names)}}} ...", file=sys.stderr)
         return 2
     # Whoever ends us, a scheduler too, leaves what was graded.

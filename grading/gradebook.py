@@ -2,7 +2,7 @@
 
 A submission without a grade has no points: an empty cell, never a zero.  Where
 the export says whose it is, each person has a row, and of several submissions
-of one person the newest counts.
+of one person the newest counts, where the export has their times.
 """
 
 import csv
@@ -69,17 +69,12 @@ class People:
     """Whose row each submission is, when one person may have several of them."""
 
     def __init__(self):
-        self._newest: dict[str, tuple[str, str]] = {}
-        self._others: dict[str, list[str]] = {}
+        self._of: dict[str, list[tuple[str, str]]] = {}
 
     def add(self, entry: dict) -> None:
-        """Take note of a submission; the newest of a person counts."""
-        here = (entry.get("submitted", ""), entry["id"])
-        for person in entry.get("people", []):
-            newest = self._newest.setdefault(person, here)
-            if newest != here:
-                self._newest[person] = max(newest, here)
-                self._others.setdefault(person, []).append(min(newest, here)[1])
+        """Take note of a submission."""
+        for person in set(entry.get("people", [])):
+            self._of.setdefault(person, []).append((entry.get("submitted", ""), entry["id"]))
 
     def rows(self, entry: dict, one: dict) -> list[dict]:
         """Return the rows that a submission's row makes: one for each person that it counts for.
@@ -93,11 +88,25 @@ class People:
             return [one]
         made = []
         for person in sorted(set(people)):
-            if self._newest[person][1] == entry["id"]:
-                others = ", ".join(sorted(self._others.get(person, [])))
-                said = [one["note"], f"handed in before, not counted: {others}" if others else ""]
-                made.append({**one, "person": person, "note": "; ".join(filter(None, said))})
+            counts, about = self._counts(person, entry["id"])
+            if counts:
+                note = "; ".join(filter(None, [one["note"], about]))
+                made.append({**one, "person": person, "note": note})
         return made
+
+    def _counts(self, person: str, name: str) -> tuple[bool, str]:
+        """Return whether a submission counts for a person, and what to say of the others.
+
+        Without times nobody knows which is the newest, nor that two of one name
+        (all that Moodle tells) are one person: each keeps its row.
+        """
+        mine = self._of[person]
+        others = ", ".join(sorted(other for _time, other in mine if other != name))
+        if not others:
+            return True, ""
+        if not all(time for time, _other in mine):
+            return True, f"also of {person}, and nothing says which is newer: {others}"
+        return max(mine)[1] == name, f"handed in before, not counted: {others}"
 
 
 @dataclass

@@ -63,15 +63,16 @@ def level() -> tuple[str, dict[str, str]]:
             raise labs.Unknown(str(problem)) from None
     else:
         found, weaker = confine.best()
-    _allow(found, "; ".join(dict.fromkeys(weaker.values())) or f"LEVEL={wanted}")
+    way_out = "install bubblewrap, grade as root, mend what make doctor names"
+    _allow(found, "; ".join(dict.fromkeys(weaker.values())) or f"LEVEL={wanted}", way_out)
     return found, weaker
 
 
-def _allow(found: str, reason: str) -> None:
+def _allow(found: str, reason: str, way_out: str) -> None:
     if _below(found, _LEAST) and os.environ.get("ALLOW_WEAK", "").strip() != "1":
         raise labs.Unknown(
             f"Strangers' programs could read and change here what you can (level {found}: "
-            f"{reason}): install bubblewrap, grade as root, or say ALLOW_WEAK=1."
+            f"{reason}): {way_out}, or say ALLOW_WEAK=1."
         )
 
 
@@ -116,7 +117,7 @@ def _level_again(run: Path, begun: str) -> None:
             f"{run} was begun at level {begun}, at which this can't go on ({why}): "
             "mend that, or grade into a new RUN."
         )
-    _allow(begun, f"{run} was begun so")
+    _allow(begun, f"{run} was begun so", "grade into a new RUN at a better level")
 
 
 def read(run: Path) -> Ground | None:

@@ -21,6 +21,8 @@ from .trees import Tree
 # It becomes a file's name, a cell in a spreadsheet and a word on a terminal.
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 _PACKED = (".zip", ".tar", ".tgz", ".gz", ".xz", ".bz2", ".7z", ".rar")
+# Characters of a path that is worth showing in a sentence.
+_SHORT = 200
 # Names of files to ignore that are kept; of the others there is only a number.
 _NAMES = 100
 
@@ -66,6 +68,12 @@ class _Candidate:
         named = [part for part in above if part in _known_labs()]
         return above[-1:] == [lab.name] if named else len(above) <= 1
 
+    def is_too_deep(self) -> bool:
+        """Whether it lies in several folders, none of which is a lab's or a hidden one."""
+        above = self.path.split("/")[:-1]
+        named = not set(above).isdisjoint(_known_labs())
+        return len(above) > 1 and not named and not trees.hidden(self.path)
+
 
 def _known_labs() -> list[str]:
     return all_names()
@@ -78,7 +86,9 @@ def take(submission: Submission, whole: Tree, labs: list[Lab]) -> Taken:
         Refused: the id is no sane name, or it can't be read at all.
     """
     if not _ID.fullmatch(submission.id):
-        raise Refused("an id has letters, digits, . _ - and up to 100 of them: rename it")
+        raise Refused(
+            "its name may have letters a to z, digits, . _ - and up to 100 of them: rename it"
+        )
     try:
         candidates = _candidates(submission.tree(whole))
     except trees.Refused as problem:
@@ -97,14 +107,22 @@ def take(submission: Submission, whole: Tree, labs: list[Lab]) -> Taken:
             used |= _take_file(lab, name, candidates, taken)
     if not taken.files:
         for one in candidates:
-            if one.shown != one.path and one.path.endswith(_PACKED):
-                words = "is an archive in an archive, which is not unpacked"
-                taken.refused[one.path] = f"{one.shown} {words}: hand in the files themselves"
+            if one.path.endswith(_PACKED) and one.problem != trees.FOLDER:
+                taken.refused[one.path] = f"{one.shown} {_not_unpacked(one)}"
     others = [one for one in candidates if one.shown not in used and one.problem != trees.FOLDER]
     taken.ignored = sorted(one.shown for one in others)
     if len(taken.ignored) > _NAMES:
         taken.ignored[_NAMES:] = [f"and {len(taken.ignored) - _NAMES} more"]
     return taken
+
+
+def _not_unpacked(one: _Candidate) -> str:
+    """Return why nothing came out of an archive."""
+    if one.shown != one.path:
+        why = "is an archive in an archive, which is not unpacked"
+    else:
+        why = "is neither a zip nor a tar, and is not unpacked"
+    return one.problem or f"{why}: hand in the files themselves"
 
 
 def _candidates(tree: Tree) -> list[_Candidate]:
@@ -161,6 +179,9 @@ def _similar(lab: Lab, name: str, candidates: list[_Candidate]) -> str:
     for one in candidates:
         if one.is_of(lab) and one.name.lower().replace("_", "").replace("-", "") == name:
             return f"; there is {one.name!r}: rename it to {name}"
+    for one in candidates:
+        if one.name == name and one.is_too_deep() and len(one.shown) <= _SHORT:
+            return f"; there is {one.shown!r}: put it at the top, or in a folder {lab.name}"
     return ""
 
 

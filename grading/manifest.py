@@ -20,7 +20,8 @@ The others are of a submission each, sorted by id:
     checks    digest of the checks and of the harness
     contents  digest of the files' contents
     key       digest of ``checks``, of the labs' names and of the files' contents
-    error     why the submission can't be graded at all; then there is no key
+    error     why the submission can't be graded at all; then there is nothing but this,
+              id, people and submitted
 """
 
 import contextlib
@@ -130,9 +131,10 @@ def _skeleton(name: str) -> bytes:
     return skeleton.derive_skeleton(marked).encode()
 
 
-def refusal(name: str, why: str) -> dict:
-    """Return the entry of what can't be graded at all."""
-    return {"id": name, "error": why}
+def refusal(submission, why: str) -> dict:
+    """Return the entry of a submission that can't be graded at all."""
+    about = {"id": submission.id, "people": submission.people, "submitted": submission.submitted}
+    return {**about, "error": why}
 
 
 @contextlib.contextmanager

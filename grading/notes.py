@@ -41,7 +41,10 @@ def _files(entry: dict) -> list[str]:
     """Say which files are not there, and which are as they were handed out."""
     files, missing, refused = entry["files"], entry["missing"], entry["refused"]
     said = []
-    if not files and not refused:
+    if not files and not refused and entry["ignored"]:
+        said.append("none of the files that were asked for; the report names what there is")
+        said += [text for text in missing.values() if ";" in text]
+    elif not files and not refused:
         said.append("nothing handed in")
     elif len(missing) == 1:
         said += missing.values()

@@ -26,12 +26,19 @@ def text(entry: dict, document: dict) -> str:
         for lab in document["labs"]:
             for row in lab["programs"]:
                 mine = [one for one in lab["checks"] if one["program"] == row["name"]]
-                lines.append(report.program(lab, row, mine))
+                lines.append(report.program(lab, _with_reason(entry, row), mine))
             lines += ["", report.score(lab)]
     lines += [f"seed {document['seed']}", *_graded_with(document)]
     for one in document.get("regraded", []):
         lines += [f"made again: {' '.join(one['checks'])}, seed {one['seed']}", *_graded_with(one)]
     return "\n".join([*lines, ""])
+
+
+def _with_reason(entry: dict, row: dict) -> dict:
+    """Return a program; of a file that came and was refused it says why, not "is missing"."""
+    why = {f"{name.split('/')[-1]} is missing": text for name, text in entry["refused"].items()}
+    build = row["build"]
+    return {**row, "build": {**build, "text": why.get(build["text"], build["text"])}}
 
 
 def _graded_with(about: dict) -> list[str]:

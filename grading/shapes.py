@@ -4,7 +4,8 @@ Ours is a folder for each submission.  The others are those of learning
 platforms' exports, known by their names:
 
     Gradescope   submission_metadata.yml beside folders submission_N
-    Moodle       NAME_NUMBER_assignsubmission_file_, a folder or before a file's name
+    Moodle       NAME_NUMBER_assignsubmission_file_, a folder or before a file's name;
+                 with onlinetext in place of file it is what was typed in there
     Canvas       NAME_[LATE_]USER_SUBMISSION_FILE, all in one folder
 
 Whoever hands in an archive has handed in what is in it.
@@ -23,7 +24,9 @@ from .trees import Tree
 METADATA = "submission_metadata.yml"
 GROUPS = "groups.csv"
 
-_MOODLE = re.compile(r"(?P<who>.+)_(?P<number>\d+)_assignsubmission_file_?(?P<file>.*)", re.S)
+_MOODLE = re.compile(
+    r"(?P<who>.+)_(?P<number>\d+)_assignsubmission_(?P<kind>file|onlinetext)_?(?P<file>.*)", re.S
+)
 _CANVAS = re.compile(
     r"(?P<who>[^_]+)_(?P<late>LATE_)?(?P<user>\d+)_(?P<number>\d+)_(?P<file>.+)", re.S
 )
@@ -91,6 +94,8 @@ def _moodle(whole: Tree, names: list[str]) -> list[Submission]:
             continue
         person = f"{_slug(match['who'])}_{match['number']}"
         one = found.setdefault(person, Submission(person, people=[match["who"]]))
+        if match["kind"] != "file":
+            continue
         if match["file"]:
             one.files[match["file"]] = name
         else:

@@ -34,6 +34,9 @@ _MAX_ROW = 1024
 MAX_CLASS_ENTRIES = 1_000_000
 MAX_CLASS_BYTES = 16 << 30
 
+# What macOS and Windows put beside one's files, besides names with a dot in front.
+_LEFT_BESIDE = {"__MACOSX", "Thumbs.db", "desktop.ini"}
+
 FOLDER = "is a directory, not a file"
 LINK = "is a symbolic link; hand in the file itself"
 
@@ -105,7 +108,7 @@ CLASS = Budget(MAX_CLASS_ENTRIES, MAX_CLASS_BYTES)
 
 def hidden(path: str) -> bool:
     """Whether a path is what systems leave beside one's files."""
-    return any(part.startswith(".") or part == "__MACOSX" for part in path.split("/"))
+    return any(part.startswith(".") or part in _LEFT_BESIDE for part in path.split("/"))
 
 
 def of_class(top: Path) -> Tree:

@@ -346,7 +346,7 @@ def _try(level: str) -> str:
         netns.enter()  # where checks run, and where programs are started
     except OSError as error:
         if level == "namespaces":
-            return str(error)
+            return f"network namespaces are refused ({error.strerror})"
     uid = user() if has_user(level) else None
     with contextlib.ExitStack() as stack:
         parent = stack.enter_context(tempfile.TemporaryDirectory(prefix="sl-"))
@@ -425,5 +425,8 @@ def asked() -> str:
         raise Unavailable(f"There is no level {level!r}: say one of {', '.join(LEVELS)}.")
     why = why_not(level)
     if why:
-        raise Unavailable(f"{VARIABLE}={level} can't be had on this machine: {why}.")
+        raise Unavailable(
+            f"{VARIABLE}={level} can't be had on this machine: {why}. "
+            f"Mend that (make doctor says more), or leave {VARIABLE} out."
+        )
     return level

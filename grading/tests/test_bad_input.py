@@ -29,8 +29,10 @@ def _sentence(capsys, *argv) -> str:
 @pytest.mark.parametrize(
     "argv, words",
     [
-        ([], "usage: python3 -m grading {collect|demo|example|grade|missing|plan|status|work}"),
-        (["regrade"], "usage:"),
+        (
+            ["regrade"],
+            "usage: python3 -m grading {collect|demo|example|grade|missing|plan|status|work}",
+        ),
         (["plan"], "plan SUBMISSIONS RUN"),
         (["grade", "", ""], "make grade SUBMISSIONS=folder RUN=folder"),
         (["work"], "work RUN [I/N] [-j J]"),
@@ -49,6 +51,38 @@ def _sentence(capsys, *argv) -> str:
 def test_arguments(capsys, argv, words):
     """What is wrong with the command line is said."""
     assert words in _sentence(capsys, *argv)
+
+
+def test_verbs_are_listed(capsys):
+    """Without a verb each is listed, with its arguments; --help says the same of one."""
+    assert main([]) == main(["--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 16 and all(": " in line for line in lines), lines
+    assert main(["work", "--help"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("python3 -m grading work RUN [I/N] [-j J]: ") and said.count("\n") == 1
+
+
+def test_student_whose_submission_is_refused(handed_in, tmp_path, capsys, monkeypatch):
+    """Who asks for that student again is told why there is nothing to grade."""
+    (handed_in / "kim.zip").write_bytes(b"PK\3\4")
+    monkeypatch.setenv("STUDENT", "kim")
+    monkeypatch.delenv("CHECK", raising=False)
+    assert main(["grade", str(handed_in), str(tmp_path / "run"), "03"]) == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert "nothing of theirs to grade (kim: it is a damaged archive" in last
+
+
+def test_other_labs_than_the_run_has(handed_in, tmp_path, capsys):
+    """A slip of LABS does not throw a run's grades away; without LABS the run's are meant."""
+    run = tmp_path / "run"
+    assert main(["plan", str(handed_in), str(run), "03", "1"]) == 0
+    before = (run / "manifest.jsonl").read_bytes()
+    capsys.readouterr()
+    said = _sentence(capsys, "grade", handed_in, run, "04")
+    assert 'was begun with LABS="01 03": leave LABS out' in said
+    assert main(["plan", str(handed_in), str(run)]) == 0
+    assert (run / "manifest.jsonl").read_bytes() == before
 
 
 def test_empty_folder(tmp_path, capsys):
@@ -113,5 +147,5 @@ def test_only_bad_submissions(tmp_path, build):
     (tmp_path / "class" / "a b").mkdir(parents=True)
     done = verb(build, "grade", tmp_path / "class", tmp_path / "run", "03")
     assert done.returncode == 1
-    assert "a b: an id has letters" in done.stderr
+    assert "a b: its name may have letters a to z" in done.stderr
     assert list(manifest.gradable(manifest.read(tmp_path / "run"))) == []

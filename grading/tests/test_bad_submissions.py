@@ -71,7 +71,7 @@ def _old_tar(path) -> None:
 
 @pytest.fixture(scope="module")
 def graded(build, tmp_path_factory):
-    """A class of odd submissions, graded: the process, and the gradebook's rows by id."""
+    """A class of odd submissions, graded: the process, the gradebook's rows by id, the run."""
     top = tmp_path_factory.mktemp("odd")
     where = top / "class"
     small(where, "anna")
@@ -89,9 +89,12 @@ def graded(build, tmp_path_factory):
     _old_zip(where / "old.zip")
     _old_tar(where / "tape.tar")
     small(where, "zoe")
+    for folder in ("first", "second"):
+        (where / "twins" / folder).mkdir(parents=True)
+        (where / "twins" / folder / "bindto.c").write_bytes(SOURCE)
     done = verb(build, "grade", where, top / "run", "03", ALLOW_WEAK="1")
     with open(gradebook.path(top / "run"), encoding="utf-8", newline="") as file:
-        return done, {row["id"]: row for row in csv.DictReader(file)}
+        return done, {row["id"]: row for row in csv.DictReader(file)}, top / "run"
 
 
 @pytest.mark.parametrize(
@@ -103,7 +106,7 @@ def graded(build, tmp_path_factory):
         ("nothing", "graded", "nothing handed in"),
         ("torn", "refused", "it is a damaged archive"),
         ("flood", "refused", "it has more than 10000 files"),
-        ("M\\xdcfcller", "refused", "an id has letters, digits, . _ -"),
+        ("M\\xdcfcller", "refused", "its name may have letters a to z, digits, . _ -"),
         ("odd-name", "graded", "6 files missing"),
         ("old", "graded", "6 files missing"),
         ("tape", "graded", "6 files missing"),
@@ -117,9 +120,16 @@ def test_row(graded, name, state, words):
     assert (row["points"] == "") == (state == "refused")
 
 
+def test_report_of_a_file_that_came_twice(graded):
+    """It says so where the program's points stand, and nowhere that the file is missing."""
+    report = (graded[2] / "reports" / "twins.txt").read_text(encoding="utf-8")
+    assert report.count("bindto.c is there twice, as first/bindto.c and second/bindto.c") == 2
+    assert "bindto.c is missing" not in report
+
+
 def test_the_rest_is_graded(graded):
     """The command says who has no grade, exits with 1, and has no traceback."""
-    done, rows = graded
+    done, rows, _run = graded
     assert done.returncode == 1
     assert "Traceback" not in done.stderr + done.stdout
     person = done.stdout.split("These need a person:\n")[1]

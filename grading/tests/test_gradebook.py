@@ -78,6 +78,18 @@ def test_people(tmp_path):
     assert any(line.startswith("ben") for line in gradebook.table(found, gradebook.columns(found)))
 
 
+def test_namesakes_keep_their_rows():
+    """Two students of one name, and no times: nobody's submission stands for the other's."""
+    entries = [{**ENTRY, "id": f"Anna_Fox_{n}", "people": ["Anna Fox"]} for n in (17, 18)]
+    people = gradebook.People()
+    for one in entries:
+        people.add(one)
+    found = [row for one in entries for row in people.rows(one, gradebook.row(one, None, ""))]
+    assert [row["id"] for row in found] == ["Anna_Fox_17", "Anna_Fox_18"]
+    assert "nothing says which is newer: Anna_Fox_18" in found[0]["note"]
+    assert "nothing says which is newer: Anna_Fox_17" in found[1]["note"]
+
+
 @pytest.mark.parametrize(
     "changes, note",
     [
@@ -132,3 +144,9 @@ def test_what_was_handed_in(files, missing, pristine, note):
     gone = {name: f"{name} is missing" for name in missing}
     entry = {**ENTRY, "files": files, "missing": gone, "pristine": pristine}
     assert notes.notes(entry, None) == [note]
+
+
+def test_nothing_that_counts():
+    """Who has handed in something else is told so, not that there was nothing."""
+    entry = {**ENTRY, "files": [], "missing": {"a.c": "a.c is missing"}, "ignored": ["report.pdf"]}
+    assert notes.notes(entry, None)[0].startswith("none of the files that were asked for")

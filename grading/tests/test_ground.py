@@ -43,7 +43,7 @@ def test_weak_machine_is_allowed(weak, tmp_path, monkeypatch):
     assert here.words() == ["level: same uid", *(f"  not {level}: {WHY[level]}" for level in WHY)]
     assert ground.settle(tmp_path) == here
     monkeypatch.delenv("ALLOW_WEAK")
-    with pytest.raises(labs.Unknown, match="ALLOW_WEAK=1"):
+    with pytest.raises(labs.Unknown, match="a new RUN at a better level, or say ALLOW_WEAK=1"):
         ground.settle(tmp_path)
 
 

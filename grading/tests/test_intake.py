@@ -99,6 +99,34 @@ def test_other_files_are_ignored(submission, tmp_path):
     assert _taken(tmp_path) == entry["files"]
 
 
+def test_files_too_deep_are_named(submission, tmp_path):
+    """Who hands in a folder in a folder is told where the files are, and where they belong."""
+    for path in submission.iterdir():
+        path.unlink()
+    deep = submission.parent / "home" / "src"
+    deep.mkdir(parents=True)
+    (deep / FILES[0]).write_text("")
+    said = _plan(submission, tmp_path)["missing"][f"{LAB.name}/{FILES[0]}"]
+    assert f"there is 'home/src/{FILES[0]}': put it at the top, or in a folder {LAB.name}" in said
+
+
+@pytest.mark.parametrize(
+    "name, data, words",
+    [
+        ("work.rar", b"Rar!\x1a\x07\x00", "is neither a zip nor a tar, and is not unpacked"),
+        ("work.zip", b"PK\3\4", "can't be read: it is a damaged archive"),
+    ],
+)
+def test_archive_that_is_not_unpacked(submission, tmp_path, name, data, words):
+    """Beside other files, too, it is said why nothing came out of it."""
+    for path in submission.iterdir():
+        path.unlink()
+    (submission.parent / name).write_bytes(data)
+    (submission.parent / "readme").touch()
+    entry = _plan(submission, tmp_path)
+    assert entry["refused"][name].startswith(f"{name} {words}")
+
+
 def test_many_files_are_counted(submission, tmp_path):
     """A flood of files makes no flood in the manifest."""
     for number in range(300):

@@ -2,13 +2,15 @@
 
 import pytest
 
-from grading import shapes, trees
+from grading import gradebook, shapes, trees
 from grading.verbs.plan import plan
 from harness import labs
 
 LAB = labs.find("03")
 FILES = LAB.files()
 SOURCE = "int main(void) { return 0; }\n"
+# What systems put beside one's files.
+LEFT = {".git/x", ".DS_Store", "__MACOSX/._anna", "Thumbs.db", "desktop.ini"}
 
 
 def _class(tmp_path, files: dict[str, str]):
@@ -48,6 +50,20 @@ def test_moodle(tmp_path, between):
     assert entry["files"] == [f"{LAB.name}/{name}" for name in FILES]
 
 
+@pytest.mark.parametrize("between", ["/", ""])
+def test_text_typed_in_at_moodle(tmp_path, between):
+    """It is no submission of its own; who has typed and nothing else has handed in no file."""
+    files = {f"Ada_1_assignsubmission_file_{between}incsrv.c": SOURCE}
+    files[f"Ada_1_assignsubmission_onlinetext_{between}onlinetext.html"] = "<p>"
+    files[f"Ben_2_assignsubmission_onlinetext_{between}onlinetext.html"] = "<p>"
+    found = _entries(tmp_path, files)
+    assert {name: one["files"] for name, one in found.items()} == {
+        "Ada_1": [f"{LAB.name}/incsrv.c"],
+        "Ben_2": [],
+    }
+    assert not any("error" in one for one in found.values())
+
+
 METADATA = """---
 submission_12:
   :submitters:
@@ -73,6 +89,22 @@ def test_gradescope(tmp_path):
     assert found["submission_12"]["submitted"].startswith("2026-10-02 09:12:13")
     assert found["submission_12"]["files"] == [f"{LAB.name}/{name}" for name in FILES]
     assert found["submission_13"]["files"] == []
+
+
+def test_refused_submission_says_whose_it_is(tmp_path):
+    """A damaged archive needs a person, who needs a name."""
+    pytest.importorskip("yaml", reason="python3-yaml is not installed")
+    files = {"submission_12/mine.zip": "PK\3\4", shapes.METADATA: METADATA}
+    entry = _entries(tmp_path, files)["submission_12"]
+    assert "damaged archive" in entry["error"]
+    people = gradebook.People()
+    people.add(entry)
+    rows = people.rows(entry, gradebook.row(entry, None, ""))
+    assert [(row["person"], row["state"]) for row in rows] == [
+        ("0017", "refused"),
+        ("ben@example.org", "refused"),
+    ]
+    assert rows[0]["submitted"].startswith("2026-10-02")
 
 
 @pytest.mark.parametrize("text", ["{", "- 1", "a: b", "\0", "!!python/object/apply:os.abort []"])
@@ -103,6 +135,6 @@ def test_bad_groups(tmp_path, text, words):
 
 
 def test_own_shape_is_left_alone(tmp_path):
-    """A folder for each submission, under its own name."""
-    whole = trees.of_class(_class(tmp_path, {"anna/incsrv.c": SOURCE, ".git/x": ""}))
+    """A folder for each submission, under its own name; what systems leave there is none."""
+    whole = trees.of_class(_class(tmp_path, dict.fromkeys(LEFT | {"anna/incsrv.c"}, "")))
     assert [one.id for one in shapes.submissions(whole)] == ["anna"]

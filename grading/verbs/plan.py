@@ -21,7 +21,8 @@ def plan(submissions: Path, run: Path, numbers: list[str], student: str = "") ->
     Args:
         submissions: the folder or archive, in one of the shapes of ``shapes``.
         run: the folder of the run, made if need be.
-        numbers: the labs; empty for the one that the submissions are of.
+        numbers: the labs; empty for those of the run, and in a new one for the
+            lab that the submissions are of.
         student: take in only what this id or person has handed in, and leave
             the other entries as they are.
     """
@@ -34,11 +35,13 @@ def plan(submissions: Path, run: Path, numbers: list[str], student: str = "") ->
         found = shapes.submissions(whole)
         if not found:
             raise labs.Unknown(f"{submissions} is empty: put a folder for each submission there.")
-        wanted = _labs(submissions, whole, found, numbers)
+        wanted = _labs_of(before) if before and not numbers else []
+        wanted = wanted or _labs(submissions, whole, found, numbers)
+        _same_labs(before, wanted)
         checks = manifest.checks_digest(wanted)
         if student:
             found = _of(student, found, submissions)
-            _same_checks(before or (), wanted, checks)
+            _same_checks(before or (), checks)
         _prepare(run)
         new = _entries(found, whole, run, wanted, checks)
         with manifest.writer(run, seed) as add:
@@ -61,6 +64,22 @@ def _seed(before: manifest.Manifest | None) -> str:
     return before.seed
 
 
+def _labs_of(before: manifest.Manifest) -> list[labs.Lab]:
+    """Return the labs of a run that was planned; none where nothing could be graded."""
+    first = next(manifest.gradable(before), None)
+    return [labs.find(name) for name in first["labs"]] if first else []
+
+
+def _same_labs(before: manifest.Manifest | None, wanted: list[labs.Lab]) -> None:
+    """Refuse to grade other labs into a run: its grades would be gone."""
+    begun = _labs_of(before) if before else []
+    if begun and begun != wanted:
+        raise labs.Unknown(
+            f"{before.run} was begun with LABS=\"{' '.join(lab.name[:2] for lab in begun)}\": "
+            "leave LABS out to go on with that, or grade into a new RUN."
+        )
+
+
 def _of(student: str, found: list[shapes.Submission], where: Path) -> list[shapes.Submission]:
     chosen = [one for one in found if student == one.id or student in one.people]
     if not chosen:
@@ -68,13 +87,12 @@ def _of(student: str, found: list[shapes.Submission], where: Path) -> list[shape
     return chosen
 
 
-def _same_checks(before, wanted: list[labs.Lab], checks: str) -> None:
+def _same_checks(before, checks: str) -> None:
     """Refuse to grade one student otherwise than the others were."""
-    names = [lab.name for lab in wanted]
     for one in manifest.gradable(before):
-        if (one["checks"], one["labs"]) != (checks, names):
+        if one["checks"] != checks:
             raise labs.Unknown(
-                "The checks or LABS have changed since the others were planned: leave STUDENT "
+                "The checks have changed since the others were planned: leave STUDENT "
                 "out, so that everybody is graded alike."
             )
 
@@ -85,7 +103,7 @@ def _entries(found: list[shapes.Submission], whole: trees.Tree, run: Path, wante
         first, *others = several
         if others:
             both = " and ".join(one.folder or next(iter(one.files)) for one in (first, others[0]))
-            yield manifest.refusal(name, f"it is there twice, as {both}: keep one")
+            yield manifest.refusal(first, f"it is there twice, as {both}: keep one")
         else:
             yield _take(first, whole, run, wanted, checks)
 
@@ -179,7 +197,7 @@ def _take(one: shapes.Submission, whole: trees.Tree, run: Path, wanted, checks: 
     try:
         taken = intake.take(one, whole, wanted)
     except intake.Refused as problem:
-        return manifest.refusal(one.id, str(problem))
+        return manifest.refusal(one, str(problem))
     intake.copy(taken, run / "intake" / one.id, wanted)
     return manifest.entry(one, wanted, checks, taken)
 
@@ -195,7 +213,7 @@ def tell(entries: manifest.Manifest) -> int:
         else:
             names = one["labs"]
             good += 1
-    say(f"{good} of {good + bad} submissions to grade: {', '.join(names) or 'nothing'}")
+    say(f"{good} of {good + bad} submissions can be graded: {', '.join(names) or 'nothing'}")
     say(f"seed {entries.seed}")
     return good
 

@@ -144,7 +144,11 @@ def _known(entries: manifest.Manifest, again: Again) -> None:
     run = entries.run
     meant = [one for one in manifest.gradable(entries) if again.means(one)] if again.student else ()
     if again.student and not meant:
-        raise labs.Unknown(f"STUDENT={again.student}: {run} has nothing of theirs to grade.")
+        theirs = [one for one in entries if again.student in (one["id"], *one.get("people", ()))]
+        why = "; ".join(f"{one['id']}: {one['error']}" for one in theirs)
+        raise labs.Unknown(
+            f"STUDENT={again.student}: {run} has nothing of theirs to grade{why and f' ({why})'}."
+        )
     if again.check:
         whole = (results.of_same_files(run, one) for one in meant or manifest.gradable(entries))
         if not any(document and results.has(document, again.check) for document in whole):

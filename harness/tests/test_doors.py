@@ -238,6 +238,7 @@ def test_make_is_the_door(unpacked, tmp_path):
         ["make", "-C", str(root)], env=env, capture_output=True, text=True, check=False
     )
     assert "make check-NN" in listing.stdout
+    assert "make demo" not in listing.stdout and "make lint" not in listing.stdout
     refused = subprocess.run(
         ["make", "-C", str(root), "demo"], env=env, capture_output=True, text=True, check=False
     )
