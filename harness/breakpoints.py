@@ -20,6 +20,9 @@ from .kernel import notify, proc, syscalls
 # after its handler the kernel makes the call again.
 _RESTART = 513
 
+# How many calls are answered before somebody looks at the program again.
+_AT_A_TIME = 256
+
 # What some calls fail with when their time is over; all others return 0.
 _AFTER_THE_TIME = {"rt_sigtimedwait": errno.EAGAIN, "futex": errno.ETIMEDOUT}
 # Which argument of a multiplexing call points to its time limit.
@@ -227,6 +230,8 @@ class Breakpoints:
         self.listener = notify.Listener(listener) if listener is not None else None
         self.held: dict[int, Held] = {}
         self.early: list[notify.Notification] = []
+        # how many calls it was held at so far
+        self.answered = 0
         self._expects_exec = True
         self._handlers: list = []
         self._shared: dict[int, socket.socket] = {}
@@ -284,12 +289,19 @@ class Breakpoints:
         self._expects_exec = self._expects_exec and note is None
 
     def service(self) -> None:
-        """Answer or keep everybody who has come to a watched call."""
-        while self.listener is not None:
+        """Answer or keep who has come to a watched call.
+
+        Of many threads that come again and again there is always one; whoever
+        is left after so many is taken the next time, when limits were looked at.
+        """
+        for _turn in range(_AT_A_TIME):
+            if self.listener is None:
+                return
             note = self.early.pop(0) if self.early else self.listener.receive()
             if note is None:
                 return
             held = Held(self, note)
+            self.answered += 1
             self.held[held.tid] = held
             for calls, handler in list(self._handlers):
                 if held.call in calls:

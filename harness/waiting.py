@@ -37,8 +37,15 @@ LONG_TIMER = 5.0
 # none can be seen; it is told by the clock, and on no machine too early, for a
 # timer that expires wakes the program at once.
 UNSEEN_TIMER = 1.2 * LONG_TIMER
+# So many calls at which it was held, without getting on, are a loop.
+CALL_LIMIT = 50_000
 # Seconds; only for what all the other limits can't see.
 DEADLINE = 60.0
+# In one wait, whether it gets on or not: the CPU time, the wake-ups by a timer,
+# and the seconds asleep until one, of a program that goes on for ever, bit by bit.
+EVER_CPU = 30.0
+EVER_WAKES = 10_000
+EVER_ASLEEP = 60.0
 
 # Steps of polling, in seconds: each twice the one before, up to the longest.
 # Looking at a program slows it down (a sanitizer's start took 11 ms instead of
@@ -84,16 +91,25 @@ def _has_timer(tasks: tuple[Task, ...], processes) -> bool:
 
 
 class _Meter:
-    """What the program used up since it last got on."""
+    """What the program used up since it last got on, and since the wait began."""
 
     def __init__(self, processes):
         self.processes = processes
+        self.last_switches: dict[int, int] = {}
+        self.pace_ever = LONG_TIMER
+        self.wakes_ever = 0
+        self.asleep_ever = 0.0
+        self.got_on()
+        self.began_ever, self.cpu_ever = self.began, sum(self.cpu)
+
+    def got_on(self) -> None:
+        """Begin anew, but for what counts whether it gets on or not."""
         self.began = time.monotonic()
         self.cpu = self._cpu()
         self.orphans = self._orphans()
+        self.calls = self._calls()
         self.wakes = 0
         self.pace = LONG_TIMER
-        self.last_switches: dict[int, int] = {}
 
     def _cpu(self) -> tuple[float, float]:
         spent = [process.cpu_seconds() for process in self.processes]
@@ -102,15 +118,20 @@ class _Meter:
     def _orphans(self) -> int:
         return sum(process.orphans for process in self.processes)
 
+    def _calls(self) -> int:
+        return sum(process.breakpoints.answered for process in self.processes)
+
     def note(self, tasks: tuple[Task, ...] | None) -> None:
         for task in tasks or ():
             if task.state != "S" or task.blocked.timeout is None:
                 continue
             if task.blocked.timeout < self.pace:
                 self.pace = task.blocked.timeout
+            self.pace_ever = min(self.pace_ever, self.pace)
             before = self.last_switches.get(task.tid)
             if before is not None and task.switches > before:
                 self.wakes += task.switches - before
+                self.wakes_ever += task.switches - before
             self.last_switches[task.tid] = task.switches
 
     def seconds(self) -> float:
@@ -134,6 +155,22 @@ class _Meter:
     def strays(self) -> int:
         return self._orphans() - self.orphans
 
+    def made(self) -> int:
+        """Return how many calls it was held at."""
+        return self._calls() - self.calls
+
+    def goes_on(self) -> str:
+        """Say what it has done for too long, bit by bit; nothing if it has not."""
+        cpu = sum(self._cpu()) - self.cpu_ever
+        if cpu > EVER_CPU * machine.scale():
+            return f"{cpu:.0f} s of CPU time"
+        passed = time.monotonic() - self.began_ever
+        if self.wakes_ever > EVER_WAKES and passed > 0.9 * EVER_WAKES * self.pace_ever:
+            return f"{self.wakes_ever} wake-ups by a timer"
+        if self.asleep_ever > EVER_ASLEEP:
+            return f"{self.asleep_ever:.0f} s asleep until a timer ends"
+        return ""
+
 
 def until(stage, ready, due: str, fds=(), progress=None):
     """Wait until ``ready()`` returns something true, and return that.
@@ -153,6 +190,7 @@ def until(stage, ready, due: str, fds=(), progress=None):
     last = None
     previous = None
     since = 0.0
+    moment = time.monotonic()
     rounds = 0
     step = _FIRST_STEP
     while True:
@@ -164,10 +202,13 @@ def until(stage, ready, due: str, fds=(), progress=None):
         if value:
             return value
         now = progress() if progress is not None else None
-        if meter is None or now != last:
-            meter, last = _Meter(processes), now
+        got_on = now != last
+        last = now
+        meter = meter or _Meter(processes)
         look = snapshot(processes)
         meter.note(look)
+        if got_on:
+            meter.got_on()
         if look != previous:
             since = time.monotonic()
         elif look is not None and (
@@ -186,6 +227,9 @@ def until(stage, ready, due: str, fds=(), progress=None):
             if resting and before == after and not in_transit(after):
                 raise Failure(due, describe(processes, look), stage.diagnose(look))
         asleep = look is not None and look == previous
+        moment, before_that = time.monotonic(), moment
+        if asleep and not got_on:
+            meter.asleep_ever += moment - before_that
         previous = look
         rounds += 1
         _check_limits(processes, meter, due, rounds, look)
@@ -244,6 +288,13 @@ def _check_limits(processes, meter, due, rounds, look) -> None:
             f"a program that woke {meter.wakes} times by a timer and did nothing",
             "polling: wait in the call that the event itself ends, without a time limit",
         )
+    if meter.made() > CALL_LIMIT:
+        got = f"{processes[-1].name} makes calls without end ({meter.made()}, no progress)"
+        raise Failure(due, got, "a loop goes round in which each call returns at once")
+    too_much = meter.goes_on()
+    if too_much:
+        got = f"{processes[-1].name} goes on bit by bit, without an end ({too_much})"
+        raise Failure(due, got, "a loop prints or sends a little each time it goes round")
     if meter.seconds() > DEADLINE * machine.scale():
         look = look or snapshot(processes, vfork=True)
         if look is None:

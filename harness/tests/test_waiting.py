@@ -238,6 +238,43 @@ def test_wakes_by_a_timer(world, pause):
     world(work)
 
 
+# How a program goes on for ever, which limit sees it, and what is said of it.
+BIT_BY_BIT = {
+    "rest": ("EVER_ASLEEP", 0.3, "0 s asleep until a timer ends"),
+    "nap": ("EVER_WAKES", 200, "wake-ups by a timer"),
+    "work": ("EVER_CPU", 0.3, "0 s of CPU time"),
+}
+
+
+@pytest.mark.parametrize("word", BIT_BY_BIT)
+def test_goes_on_bit_by_bit(world, monkeypatch, word):
+    """Who prints a little now and then comes to no end, and is told so."""
+    name, most, said = BIT_BY_BIT[word]
+    monkeypatch.setattr(waiting, name, most)
+
+    def work(stage, program):
+        process = program("drips").start(word)
+        failure = _failure(process.wait_end)
+        assert process.stdout.startswith(b"...")
+        assert "goes on bit by bit" in failure.got
+        assert said in failure.got
+
+    world(work)
+
+
+@pytest.mark.skipif(bool(probes.failing("notify")), reason="no notification here")
+def test_calls_without_end(world, monkeypatch):
+    """Threads that come to a watched call again and again keep nobody from looking."""
+    monkeypatch.setattr(waiting, "CALL_LIMIT", 2000)
+
+    def work(stage, program):
+        process = program("drips").start("calls", watch=("clock_nanosleep", "nanosleep"))
+        failure = _failure(process.wait_end)
+        assert "makes calls without end" in failure.got
+
+    world(work)
+
+
 def test_slow_polling(world, monkeypatch):
     """Slow polling is found after a few wake-ups, not after a hundred."""
     monkeypatch.setattr(waiting, "POLLING_SECONDS", 0.5)
