@@ -307,31 +307,53 @@ def scratch(prefix: str, parent=None):
 def remove(folder: str) -> None:
     """Remove a folder of a stranger's, however deep and closed it may be.
 
-    Every folder is moved to the top before it is opened, so no path grows.
+    Every folder is moved to the top before it is opened, so no path grows.  Its
+    programs may still be about, and put links in the place of folders; so what
+    is opened, and made open, is a folder itself and never what a link leads to.
     """
     count = 0
     todo = [folder]
     while todo:
-        where = todo[-1]
+        where = todo.pop()
         with contextlib.suppress(OSError):
-            os.chmod(where, 0o700)
+            _open_up(where)
         try:
-            entries = list(os.scandir(where))
+            fd = os.open(where, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError:
-            entries = []
-        for entry in entries:
+            with contextlib.suppress(OSError):
+                os.unlink(where)  # a link that was moved here
+            fd = -1
+        for entry in _entries(fd):
             try:
                 if not entry.is_dir(follow_symlinks=False):
-                    os.unlink(entry.path)
+                    os.unlink(entry.name, dir_fd=fd)
                     continue
                 with contextlib.suppress(OSError):
-                    os.chmod(entry.path, 0o700)
+                    _open_up(entry.name, fd)
                 count += 1
                 moved = f"{folder}.{count}"
-                os.rename(entry.path, moved)
+                os.rename(entry.name, moved, src_dir_fd=fd)
                 todo.append(moved)
             except OSError:
                 continue
-        todo.remove(where)
+        if fd != -1:
+            os.close(fd)
         with contextlib.suppress(OSError):
             os.rmdir(where)
+
+
+def _entries(fd: int) -> list[os.DirEntry]:
+    try:
+        return list(os.scandir(fd)) if fd != -1 else []
+    except OSError:
+        return []
+
+
+def _open_up(name: str, parent: int | None = None) -> None:
+    """Let us go into a folder; OSError if it is none."""
+    flags = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    fd = os.open(name, flags, dir_fd=parent)
+    try:
+        os.chmod(f"/proc/self/fd/{fd}", 0o700)
+    finally:
+        os.close(fd)

@@ -4,7 +4,12 @@ import os
 
 import pytest
 
+<<<<<<< HEAD
 from harness import strange
+=======
+from harness import stage, strange
+from harness.clock import Clock
+>>>>>>> b5cc19a (Follow no link while a stranger's folder is removed)
 from harness.failure import Failure
 
 
@@ -74,6 +79,30 @@ def test_folder(place, use):
     place.mkdir()
     with pytest.raises(Failure, match="directory|special file"):
         use(str(place))
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_removal_follows_no_link(secret, place, monkeypatch, late):
+    """A program that still runs puts a link in the place of a folder that is being removed."""
+    folder = place.parent
+    (folder / "sub").mkdir()
+    open_up = stage._open_up
+
+    def exchange(name, parent=None):
+        if late:
+            open_up(name, parent)
+        if name == "sub":
+            os.rmdir(name, dir_fd=parent)
+            os.symlink(folder.parent, name, dir_fd=parent)
+        if not late:
+            open_up(name, parent)
+
+    monkeypatch.setattr(stage, "_open_up", exchange)
+    before = folder.parent.stat().st_mode
+    stage.remove(str(folder))
+    assert os.listdir(folder.parent) == [secret.name]
+    assert secret.read_bytes() == b"ours"
+    assert folder.parent.stat().st_mode == before
 
 
 def test_files(place):
