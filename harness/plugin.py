@@ -383,7 +383,8 @@ class Runner(Collector):
             record["points"] = record["max"] if record["outcome"] == "passed" else 0
             self._finish(unit)
 
-        return workers.Task(found.name, work, done, ready, brief=brief, trade="check", spent=_spent)
+        how = {"brief": brief, "trade": "check", "spent": _spent, "launches": True}
+        return workers.Task(found.name, work, done, ready, **how)
 
     def _finish(self, unit: Unit) -> None:
         """Add up the points; tell of programs that are decided, in order."""

@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from .kernel import prctl, proc
 
 _LENGTH = struct.Struct("!I")
+# Seconds that launchers have to end their programs; it takes far less.
+_PATIENCE = 10.0
 
 
 @dataclass
@@ -39,6 +41,8 @@ class Task:
         trade: tasks of the same trade may follow each other in one process;
             a task without one has a process of its own.
         spent: whether after such an answer the process must not go on.
+        launches: whether its child processes are launchers, which end all that
+            they have started when they lose it.
     """
 
     name: str
@@ -49,6 +53,7 @@ class Task:
     brief: Callable[[], object] | None = None
     trade: str = ""
     spent: Callable[[object], bool] = lambda _answer: False
+    launches: bool = False
 
 
 @dataclass
@@ -178,13 +183,20 @@ class _Pool:
     def end_late(self) -> None:
         """Kill what outlived its limit, and all that it started.
 
-        Its programs too, because it may be waiting in the kernel for one of them.
+        The programs too, because it may be waiting in the kernel for one of them.
+        Launchers are spared: they notice, and end whatever else there is.  Only
+        they know of all: who goes from process to process is in no list that is
+        as old as a moment.  If that is not enough, they go, too.
         """
         for worker in self.workers.values():
-            if worker.task and time.monotonic() - worker.began > worker.task.limit:
-                for pid in [*proc.descendants(worker.pid), worker.pid]:
+            late = time.monotonic() - worker.began - worker.task.limit if worker.task else 0
+            if late > 0:
+                spares = worker.task.launches and late < _PATIENCE
+                spared = proc.children(worker.pid) if spares else []
+                for pid in [worker.pid, *proc.descendants(worker.pid)]:
                     with contextlib.suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
+                        if pid not in spared:
+                            os.kill(pid, signal.SIGKILL)
 
     def close(self) -> None:
         for worker in list(self.workers.values()):

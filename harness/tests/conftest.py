@@ -106,7 +106,8 @@ def world(small):
             finally:
                 check_stage.close()
 
-        workers.run([workers.Task("test", in_child, answers.append, limit=limit)], 1)
+        task = workers.Task("test", in_child, answers.append, limit=limit, launches=True)
+        workers.run([task], 1)
         answer = answers[0] or {"raised": "the process died, or did not end"}
         if "raised" in answer:
             pytest.fail(answer["raised"], pytrace=False)

@@ -1,6 +1,7 @@
 """Tasks in processes of their own: order, death, limits, nothing left."""
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -8,7 +9,7 @@ import time
 
 import pytest
 
-from harness import labs, workers
+from harness import labs, probes, program, stage, workers
 from harness.kernel import proc
 
 
@@ -98,6 +99,26 @@ def test_limit():
     workers.run([slow, _task("lives", log, lambda: 1)], 1)
     assert log == [("hangs", None), ("lives", 1)]
     assert time.monotonic() - began < 30
+
+
+def test_limit_leaves_no_program(small, tmp_path):
+    """Of a check that is killed at its limit no program is left, however it flees."""
+    read_end, write_end = os.pipe()
+
+    def hang():
+        world = stage.Stage("test", "seed", not probes.failing("netns"), (), str(tmp_path))
+        flees = program.Program(world, "flees", str(small("flees")), "plain")
+        flees.start(keep=[write_end])
+        signal.pause()
+
+    log = []
+    workers.run([workers.Task("x", hang, log.append, limit=1.0, launches=True)], 1)
+    assert log == [None]
+    # whoever is left has it open
+    os.close(write_end)
+    assert select.select([read_end], [], [], 15)[0]
+    assert os.read(read_end, 1) == b""
+    os.close(read_end)
 
 
 def test_stopped_child():
