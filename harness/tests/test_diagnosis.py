@@ -1,6 +1,7 @@
 """The table of known mistakes: what each looks like, and what is said."""
 
 import signal
+import time
 
 import pytest
 
@@ -24,6 +25,16 @@ from harness.process import End
 def test_show(data, text):
     """Bytes are shown as C would write them, and not too many."""
     assert diagnosis.show(data) == text
+
+
+def test_much_more_than_was_due():
+    """What is far too long is not compared word by word."""
+    got = b"a " * (16 << 20)
+    began = time.process_time()
+    assert "much more came than was due" in diagnosis.difference(b"abc 7\n", got)
+    with pytest.raises(Failure):
+        diagnosis.fail_bytes(b"abc 7\n", got, "on stdout", "a reason")
+    assert time.process_time() - began < 0.5
 
 
 @pytest.mark.parametrize(
