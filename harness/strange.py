@@ -37,6 +37,10 @@ def _open(path: str, flags: int, is_right) -> int:
             raise Failure(f"the file {path}", "a symbolic link", _WHY) from None
         if error.errno == errno.EISDIR:
             raise Failure(f"the file {path}", "a directory", _WHY) from None
+        if error.errno in (errno.EACCES, errno.EPERM):
+            raise Failure(f"the file {path}", "a file that is closed to others", _WHY) from None
+        if error.errno == errno.ETXTBSY:
+            raise Failure(f"the file {path}", "a program that runs", _WHY) from None
         raise
     if is_right(os.fstat(fd).st_mode):
         return fd

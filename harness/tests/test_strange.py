@@ -1,6 +1,8 @@
 """Files in a stranger's folder: what is none is never opened, waited for or followed."""
 
 import os
+import shutil
+import subprocess
 
 import pytest
 
@@ -79,6 +81,24 @@ def test_folder(place, use):
     place.mkdir()
     with pytest.raises(Failure, match="directory|special file"):
         use(str(place))
+
+
+def test_program_that_runs(place):
+    """What is being run can't be written to, even by root."""
+    shutil.copy("/bin/sleep", place)
+    with subprocess.Popen([place, "60"]) as runs:
+        with pytest.raises(Failure, match="a program that runs"):
+            strange.write(str(place), b"x")
+        runs.kill()
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="nothing is closed to root")
+def test_closed_file(place):
+    """Nor can what is closed."""
+    place.write_bytes(b"x")
+    place.chmod(0)
+    with pytest.raises(Failure, match="closed to others"):
+        strange.read(str(place))
 
 
 @pytest.mark.parametrize("late", [False, True])
