@@ -6,12 +6,7 @@ import subprocess
 
 import pytest
 
-<<<<<<< HEAD
-from harness import strange
-=======
 from harness import stage, strange
-from harness.clock import Clock
->>>>>>> b5cc19a (Follow no link while a stranger's folder is removed)
 from harness.failure import Failure
 
 
