@@ -4,7 +4,7 @@
     work RUN [I/N] [-j J]           grade what has no valid result yet
     status RUN                      how many are graded
     missing RUN                     the ids of the others
-    collect RUN                     RUN/gradebook.csv, RUN/reports/, and a table
+    collect RUN                     RUN/grades.csv, RUN/reports/, and a table
     grade SUBMISSIONS RUN [LAB...]  plan, work and collect; STUDENT and CHECK: again
     example DIR                     makes the example class; see sample.py
     demo                            grades it

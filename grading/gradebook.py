@@ -23,7 +23,7 @@ _INDENT = " " * 4
 
 def path(run: Path) -> Path:
     """Return where the gradebook of a run is."""
-    return run / "gradebook.csv"
+    return run / "grades.csv"
 
 
 def row(entry: dict, document: dict | None, trouble: str) -> dict:

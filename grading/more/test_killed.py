@@ -132,7 +132,7 @@ def test_nothing_is_left_behind(killed):
     assert names == {f"{entry['id']}.json" for entry in manifest.read(killed.run)}
     assert {path.name for path in killed.run.iterdir()} == {
         "build",
-        "gradebook.csv",
+        "grades.csv",
         "intake",
         "machine.json",
         "manifest.jsonl",

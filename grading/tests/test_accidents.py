@@ -27,7 +27,7 @@ echo "status $status" >>"$SAID"
 rm "$RUN/filler"
 "$@" || exit 92
 [ "$first" = "$(cat "$RUN/results/anna.json")" ] || exit 93
-cat "$RUN/gradebook.csv" >"$BOOK"
+cat "$RUN/grades.csv" >"$BOOK"
 """
 
 

@@ -56,5 +56,5 @@ def test_nobody_else_can_look_into_a_run(graded):
     """Results, reports and copies are closed to other users; so are manifest and gradebook."""
     for name in ("intake", "results", "reports"):
         assert stat.S_IMODE((graded.run / name).stat().st_mode) == 0o700
-    for name in ("manifest.jsonl", "gradebook.csv", "machine.json"):
+    for name in ("manifest.jsonl", "grades.csv", "machine.json"):
         assert stat.S_IMODE((graded.run / name).stat().st_mode) == 0o600

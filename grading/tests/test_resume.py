@@ -85,7 +85,7 @@ def test_harness_trouble_is_no_grade(build, tmp_path):
     assert names == ["anna.error"]
     record = json.loads((run / "results" / "anna.error").read_text(encoding="ascii"))
     assert record["why"] == why
-    assert f"anna,,,,error,{why}" in (run / "gradebook.csv").read_text()
+    assert f"anna,,,,error,{why}" in (run / "grades.csv").read_text()
     again = verb(build, "work", run)
     assert again.returncode == 0
     assert "1/1  anna  0/100  (" in again.stdout
