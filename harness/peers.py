@@ -118,7 +118,7 @@ class Peer:
         the UNIX domain can there be a regular end that sending did not see.
         """
         before = self.ended
-        while not self.ended and self._pull():
+        while not self.ended and len(self.received) <= READ_LIMIT and self._pull():
             pass
         if self.sock.family != socket.AF_UNIX or not self.ended:
             self.ended = before or error

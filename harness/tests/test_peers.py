@@ -2,6 +2,7 @@
 
 import errno
 import socket
+import types
 
 import pytest
 
@@ -406,3 +407,20 @@ def test_stdin_that_nobody_reads(world):
         assert failure.expected == "a program that reads stdin"
 
     world(work)
+
+
+def test_flood_beside_a_broken_pipe(monkeypatch):
+    """Who refuses to read, and sends without end, fills nobody's memory: unix(7) allows both."""
+    monkeypatch.setattr(peers, "READ_LIMIT", 1 << 20)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        peer = peers.Peer(types.SimpleNamespace(closers=[]), ours, "client")
+
+        def pull():
+            assert len(peer.received) <= 2 << 20
+            peer.received += bytes(1 << 18)
+            return True
+
+        monkeypatch.setattr(peer, "_pull", pull)
+        peer._broken("EPIPE")
+        assert peer.ended == "EPIPE"
