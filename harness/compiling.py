@@ -32,8 +32,11 @@ SECONDS = 600
 _MAX_SAID = 16000
 # As gcc and clang name what they make on the way.
 _TEMPORARY = re.compile(rb"(?<![\w./])\./(cc\w{6}\.[os]|[\w-]+-[0-9a-f]{6}\.[os])")
-# How confine.c or bubblewrap begins when there was no compiler at all.
-_NOT_STARTED = (b"confine: ", b"bwrap: ")
+# The exit status of confine.c, and of no compiler.
+_NOT_STARTED = 125
+# What the compiler says when one of its parts was killed.  A source can make it
+# say that, too; then nobody knows, and a person looks at it.
+_KILLED = re.compile(rb"^[\w.+-]+: fatal error: Killed signal terminated program \S+$", re.M)
 
 
 def _limit(limits: dict[int, int]) -> None:
@@ -44,7 +47,7 @@ def _limit(limits: dict[int, int]) -> None:
         resource.setrlimit(kind, (most, hard if kind == resource.RLIMIT_CPU else most))
 
 
-def _confined(command: list[str], where: Path, level: str) -> list[str]:
+def _confined(command: list[str], where: Path, level: str, started: int) -> list[str]:
     """Return the command that runs a compiler at a level above none."""
     from . import confine  # which compiles its own parts
 
@@ -63,6 +66,7 @@ def _confined(command: list[str], where: Path, level: str) -> list[str]:
         writable=[str(where)],
         uid=uid,
         still=True,
+        started=started,
     )
 
 
@@ -92,12 +96,14 @@ def call(command: list[str], where: Path, level: str) -> bytes:
     env = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C"}
     limits = LIMITS
     name = command[0]
+    # tells whether there was a compiler at all, in which no source has a say
+    started = os.memfd_create("started")
     if level != "none":
-        command = _confined(command, where, level)
+        command = _confined(command, where, level, started)
         limits = {**LIMITS, **_CONFINED_LIMITS}
         # the folders above need not be open to it
         env["TMPDIR"] = "."
-    with open(where / "program.txt", "w+b") as output:
+    with open(started, "rb") as marker, open(where / "program.txt", "w+b") as output:
         try:
             process = subprocess.Popen(
                 command,
@@ -108,6 +114,7 @@ def call(command: list[str], where: Path, level: str) -> bytes:
                 env=env,
                 start_new_session=True,
                 preexec_fn=lambda: _limit(limits),
+                pass_fds=[started] if level != "none" else [],
             )
         except FileNotFoundError:
             raise FileNotFoundError(f"there is no compiler {name}") from None
@@ -121,12 +128,14 @@ def call(command: list[str], where: Path, level: str) -> bytes:
             process.wait()
         output.seek(0)
         said = output.read(_MAX_SAID)
-    if process.returncode and level != "none" and said.startswith(_NOT_STARTED):
+        marker.seek(0)
+        was_started = marker.read() == b"s" and process.returncode != _NOT_STARTED
+    if level != "none" and not was_started:
         why = said.decode("utf-8", "replace").split("\n")[0]
         raise Broken(f"the compiler can't be confined: {why}")
     # bubblewrap says so of its child
     killed = (-signal.SIGKILL, 128 + signal.SIGKILL)
-    if process.returncode in killed or b"Killed signal terminated" in said:
+    if process.returncode in killed or _KILLED.search(said):
         raise Broken("the compiler was killed")
     if process.returncode < 0 and not said:
         return f"the compiler was ended by signal {-process.returncode}\n".encode()

@@ -83,6 +83,7 @@ def command(
     env: dict[str, str] | None = None,
     inner: str | None = None,
     still: bool = False,
+    started: int | None = None,
 ) -> list[str]:
     """Return the command that runs another one at a level.
 
@@ -106,6 +107,8 @@ def command(
         still: it is a compiler or the like: it gets no /proc, no device but
             /dev/null, and at level namespaces no network; its working folder
             is the first of ``writable``.
+        started: a descriptor to which a byte is written just before it is
+            started, and which it does not get.
 
     The caller's descriptors are passed on, its environment too, and its working
     folder if that is among ``writable`` or ``readable``.
@@ -122,6 +125,8 @@ def command(
         words += ["-u", str(uid)]
     if stdio is not None:
         words += ["-f", ",".join(map(str, stdio))]
+    if started is not None:
+        words += ["-s", str(started)]
     for name, value in (env or {}).items():
         words += ["-e", f"{name}={value}"]
     if level == "namespaces":

@@ -1,10 +1,12 @@
 /* confine.c - take from a program what a stranger's program must not do.
  *
- * usage: confine [-u UID] [-f FD,FD,FD] [-e NAME[=VALUE]]... [-l NAME=VALUE]...
- *                [-r PATH]... [-w PATH]... -- PROG [ARG]...
+ * usage: confine [-u UID] [-f FD,FD,FD] [-s FD] [-e NAME[=VALUE]]...
+ *                [-l NAME=VALUE]... [-r PATH]... [-w PATH]... -- PROG [ARG]...
  *
  *   -u UID     become this user and group, without any other group
  *   -f A,B,C   the descriptors that shall be 0, 1 and 2
+ *   -s FD      a descriptor to write a byte to before PROG is started, which
+ *              does not get it: so nobody can say that it was not started
  *   -e N[=V]   a variable of the environment, set or without a value removed
  *   -l N=V     the most that a resource limit may be: nofile nproc fsize core
  *              cpu stack memlock
@@ -448,9 +450,9 @@ int
 main(int argc, char **argv)
 {
 	unsigned long uid = 0;
-	int opt, ruleset = -1;
+	int opt, started = -1, ruleset = -1;
 
-	while ((opt = getopt(argc, argv, "+u:f:e:l:r:w:")) != -1) {
+	while ((opt = getopt(argc, argv, "+u:f:s:e:l:r:w:")) != -1) {
 		switch (opt) {
 		case 'u':
 			uid = number(optarg, 0xfffffffeUL);
@@ -461,6 +463,11 @@ main(int argc, char **argv)
 			break;
 		case 'f':
 			take_descriptors(optarg);
+			break;
+		case 's':
+			started = (int)number(optarg, 1 << 20);
+			if (fcntl(started, F_SETFD, FD_CLOEXEC) == -1)
+				die("-s");
 			break;
 		case 'e':
 			if (strchr(optarg, '=') != NULL
@@ -498,6 +505,8 @@ main(int argc, char **argv)
 	if (ruleset != -1)
 		(void)close(ruleset);
 	refuse_calls();
+	if (started != -1 && write(started, "s", 1) != 1)
+		die("-s");
 	execv(argv[0], argv);
 	die(argv[0]);
 }

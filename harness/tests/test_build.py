@@ -7,7 +7,7 @@ import stat
 
 import pytest
 
-from harness import build, compiling, labs, workers
+from harness import build, compiling, confine, labs, workers
 from harness.failure import Broken
 
 MAIN = "int main(void) { return 0; }\n"
@@ -252,6 +252,41 @@ def test_killed_compiler(lab, tmp_path, monkeypatch):
     _compiler(tmp_path, monkeypatch, f"kill -{signal.SIGKILL:d} $$")
     with pytest.raises(Broken, match="was killed"):
         build.build(lab, "one")
+    monkeypatch.undo()
+
+
+def test_killed_part_of_a_compiler(lab, tmp_path, monkeypatch):
+    """So does one whose part was killed; it says so itself, in these words."""
+    build.flags("check")
+    _compiler(tmp_path, monkeypatch, "echo 'cc: fatal error: Killed signal terminated program cc1'")
+    with pytest.raises(Broken, match="was killed"):
+        build.build(lab, "one")
+    monkeypatch.undo()
+
+
+# What a source makes the compiler say, to seem to be of others.
+POSES = {
+    "killed": "#error Killed signal terminated program cc1",
+    "unconfined": '#line 1 "confine: no"\n#error x',
+    "without namespaces": '#line 1 "bwrap: no"\n#error x',
+}
+
+
+@pytest.mark.parametrize("source", POSES)
+def test_source_that_poses_as_a_broken_compiler(lab, level, source):
+    """Whether there was a compiler is not told by its diagnostics."""
+    (lab.source / "one.c").write_text(f"{POSES[source]}\n{MAIN}")
+    built = build.build(lab, "one", level=level)
+    assert not built.ok
+    assert "#error" in built.text
+
+
+def test_confinement_that_fails(lab, level, monkeypatch):
+    """Where the compiler was not started at all, that is nobody's program's fault."""
+    build.flags("check")
+    monkeypatch.setattr(confine, "native", lambda: "/bin/false")
+    with pytest.raises(Broken, match="can't be confined"):
+        build.build(lab, "one", level=level)
     monkeypatch.undo()
 
 
