@@ -173,7 +173,10 @@ def _join_groups(whole: Tree, found: list[Submission]) -> None:
     by_id = {one.id: one for one in found}
     unknown = sorted(set(listed) - set(by_id))
     if unknown:
-        raise labs.Unknown(f"{GROUPS} names {unknown[0]}, and there is no such submission.")
+        raise labs.Unknown(
+            f"{GROUPS} names {unknown[0]}, and there is no such submission: "
+            f"there are ids such as {min(by_id, default='none')}."
+        )
     for name, people in listed.items():
         by_id[name].people = people
 
