@@ -6,11 +6,13 @@ workers which start at different times agree about who does what.
 
 import contextlib
 import dataclasses
+import importlib.util
 import itertools
 import os
 import re
 import secrets
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -139,6 +141,15 @@ def _judge(run: Path, job: pool.Job, found: list[labs.Lab], here: ground.Ground)
     return document
 
 
+def _need_pytest() -> None:
+    """Refuse to grade with a Python in which no check can run."""
+    if importlib.util.find_spec("pytest") is None:
+        raise labs.Unknown(
+            f"{sys.executable} has no pytest: sudo apt-get install python3-pytest, and say "
+            "/usr/bin/python3 -m grading; make grade finds the right one by itself."
+        )
+
+
 def _known(entries: manifest.Manifest, again: Again) -> None:
     """Refuse a student or a check that the run does not have."""
     run = entries.run
@@ -181,6 +192,7 @@ def work(
         return 0
     found = [labs.find(name) for name in first["labs"]]
     _same_checks(first, found)
+    _need_pytest()
     with _scratch(run) as (scratch, temporary):
         here = ground.settle(run) if total else None
         for line in here.words() if here else ():
