@@ -141,6 +141,11 @@ def _judge(run: Path, job: pool.Job, found: list[labs.Lab], here: ground.Ground)
     return document
 
 
+def _score(document: dict) -> str:
+    points, most = (sum(lab[name] for lab in document["labs"]) for name in ("points", "max"))
+    return f"{points}/{most}"
+
+
 def _need_pytest() -> None:
     """Refuse to grade with a Python in which no check can run."""
     if importlib.util.find_spec("pytest") is None:
@@ -219,9 +224,11 @@ def work(
                 _room(run, build.folder(), temporary)
                 try:
                     document = _judge(run, job, found, here)
+                    before = again and results.of_same_files(run, entry)
                     results.store(run, entry, document, scratch)
-                    points, most = (sum(x[y] for x in document["labs"]) for y in ("points", "max"))
-                    shown.one(entry["id"], f"{points}/{most}")
+                    if before and _score(before) != _score(document):
+                        shown.note(entry["id"], f"had {_score(before)}, now {_score(document)}")
+                    shown.one(entry["id"], _score(document))
                 except results.Trouble as problem:
                     results.store_trouble(run, entry, str(problem), job.said(), scratch)
                     if job.task.second:
