@@ -64,14 +64,33 @@ class Submission:
         )
 
 
+def is_export(whole: Tree) -> bool:
+    """Whether the tree of a class is a learning platform's export."""
+    return bool(_platform(_names(whole)))
+
+
+def _names(whole: Tree) -> list[str]:
+    return [name for name in whole.tops() if not trees.hidden(name) and name != GROUPS]
+
+
+def _platform(names: list[str]) -> str:
+    """Return whose export it is by the names at its top; nothing for our own shape."""
+    if METADATA in names:
+        return "Gradescope"
+    if any(map(_MOODLE.fullmatch, names)):
+        return "Moodle"
+    return "Canvas" if sum(map(bool, map(_CANVAS.fullmatch, names))) * 2 > len(names) else ""
+
+
 def submissions(whole: Tree) -> list[Submission]:
     """Return the submissions in the tree of a class, sorted by id."""
-    names = [name for name in whole.tops() if not trees.hidden(name) and name != GROUPS]
-    if METADATA in names:
+    names = _names(whole)
+    platform = _platform(names)
+    if platform == "Gradescope":
         found = _gradescope(whole)
-    elif any(map(_MOODLE.fullmatch, names)):
+    elif platform == "Moodle":
         found = _moodle(whole, names)
-    elif sum(bool(_CANVAS.fullmatch(name)) for name in names) * 2 > len(names):
+    elif platform == "Canvas":
         found = _canvas(names)
     else:
         found = [_own(whole, name) for name in names]
@@ -154,7 +173,10 @@ def _join_groups(whole: Tree, found: list[Submission]) -> None:
     by_id = {one.id: one for one in found}
     unknown = sorted(set(listed) - set(by_id))
     if unknown:
-        raise labs.Unknown(f"{GROUPS} names {unknown[0]}, and there is no such submission.")
+        raise labs.Unknown(
+            f"{GROUPS} names {unknown[0]}, and there is no such submission: "
+            f"there are ids such as {min(by_id, default='none')}."
+        )
     for name, people in listed.items():
         by_id[name].people = people
 

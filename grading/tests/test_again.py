@@ -47,6 +47,7 @@ def _spoil(top, name: str, **changes) -> None:
     for one in found["labs"][0]["checks"]:
         one["got"] = "kept"
         if f"{one['program']}/{one['name']}" == MENDED:
+            found["labs"][0]["points"] -= one["points"]
             one |= {"outcome": "failed", "points": 0, "got": "wrong"}
     found["submission"] |= changes
     path = top / "run" / "results" / f"{name}.json"
@@ -143,6 +144,7 @@ def test_one_check_again_for_everybody(copied, build):
     done = _grade(build, copied, CHECK=MENDED)
     assert done.returncode == 0, done.stdout + done.stderr
     for name, points in (("anna", 17), ("ben", 8)):
+        assert re.search(rf"  {name}  had \d+/100, now {points}/100\n", done.stdout)
         checks = _checks(copied, name)
         assert checks.pop(MENDED)["outcome"] == "passed"
         assert {one["got"] for one in checks.values()} == {"kept"}

@@ -1,5 +1,6 @@
 """Bad input is one sentence on stderr and exit status 2, never a traceback."""
 
+import importlib.util
 import json
 import os
 
@@ -83,6 +84,16 @@ def test_other_labs_than_the_run_has(handed_in, tmp_path, capsys):
     assert 'was begun with LABS="01 03": leave LABS out' in said
     assert main(["plan", str(handed_in), str(run)]) == 0
     assert (run / "manifest.jsonl").read_bytes() == before
+
+
+def test_python_without_pytest(handed_in, tmp_path, capsys, monkeypatch):
+    """Said at once, and nobody's grading is tried."""
+    run = tmp_path / "run"
+    assert main(["plan", str(handed_in), str(run), "03"]) == 0
+    capsys.readouterr()
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+    assert "has no pytest: sudo apt-get install" in _sentence(capsys, "work", run)
+    assert list((run / "results").iterdir()) == []
 
 
 def test_empty_folder(tmp_path, capsys):

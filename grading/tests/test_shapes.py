@@ -50,6 +50,18 @@ def test_moodle(tmp_path, between):
     assert entry["files"] == [f"{LAB.name}/{name}" for name in FILES]
 
 
+def test_export_in_a_folder(tmp_path):
+    """Unpacking puts a folder around the export: it is no submission."""
+    files = {f"Course-Lab 3/{who}_assignsubmission_file/incsrv.c": SOURCE for who in ("A_1", "B_2")}
+    assert sorted(_entries(tmp_path, files)) == ["A_1", "B_2"]
+
+
+def test_one_submission_is_no_export(tmp_path):
+    """A folder alone is a submission, whatever lies in it."""
+    files = {f"anna/{name}": SOURCE for name in FILES}
+    assert _entries(tmp_path, files)["anna"]["files"] == [f"{LAB.name}/{name}" for name in FILES]
+
+
 @pytest.mark.parametrize("between", ["/", ""])
 def test_text_typed_in_at_moodle(tmp_path, between):
     """It is no submission of its own; who has typed and nothing else has handed in no file."""
@@ -126,7 +138,7 @@ def test_groups(tmp_path):
 
 @pytest.mark.parametrize(
     "text, words",
-    [("green,ada\n", "names green"), ("red\n", "each line"), ("a,b,c\n", "each line")],
+    [("green,ada\n", "names green, .* ids such as red"), ("red\n", "each line"), ("a,b,c\n", "each line")],
 )
 def test_bad_groups(tmp_path, text, words):
     """A line that is no pair, or a name that nobody has."""

@@ -123,7 +123,7 @@ def _open(submissions: Path, run: Path, stack: contextlib.ExitStack) -> trees.Tr
     """Return the tree of a folder or of an archive of submissions, which may be unpacked in RUN."""
     try:
         if submissions.is_dir():
-            return trees.of_class(submissions)
+            return _export_inside(submissions) or trees.of_class(submissions)
         file = stack.enter_context(open(submissions, "rb"))
         if trees.is_archive(file.read(512)):
             file.seek(0)
@@ -140,6 +140,15 @@ def _open(submissions: Path, run: Path, stack: contextlib.ExitStack) -> trees.Tr
             raise
         raise labs.Unknown(f"{submissions} is no folder to read: {problem.strerror}.") from None
     raise labs.Unknown(f"{submissions} is neither a folder nor a zip or tar archive.")
+
+
+def _export_inside(submissions: Path) -> trees.Tree | None:
+    """Return the export in a folder that holds nothing else, as it is after unpacking."""
+    tops = [path for path in submissions.iterdir() if not trees.hidden(path.name)]
+    if len(tops) != 1 or tops[0].is_symlink() or not tops[0].is_dir():
+        return None
+    inner = trees.of_class(tops[0])
+    return inner if shapes.is_export(inner) else None
 
 
 def _may_count(path: str) -> bool:

@@ -6,11 +6,13 @@ workers which start at different times agree about who does what.
 
 import contextlib
 import dataclasses
+import importlib.util
 import itertools
 import os
 import re
 import secrets
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -139,6 +141,20 @@ def _judge(run: Path, job: pool.Job, found: list[labs.Lab], here: ground.Ground)
     return document
 
 
+def _score(document: dict) -> str:
+    points, most = (sum(lab[name] for lab in document["labs"]) for name in ("points", "max"))
+    return f"{points}/{most}"
+
+
+def _need_pytest() -> None:
+    """Refuse to grade with a Python in which no check can run."""
+    if importlib.util.find_spec("pytest") is None:
+        raise labs.Unknown(
+            f"{sys.executable} has no pytest: sudo apt-get install python3-pytest, and say "
+            "/usr/bin/python3 -m grading; make grade finds the right one by itself."
+        )
+
+
 def _known(entries: manifest.Manifest, again: Again) -> None:
     """Refuse a student or a check that the run does not have."""
     run = entries.run
@@ -181,6 +197,7 @@ def work(
         return 0
     found = [labs.find(name) for name in first["labs"]]
     _same_checks(first, found)
+    _need_pytest()
     with _scratch(run) as (scratch, temporary):
         here = ground.settle(run) if total else None
         for line in here.words() if here else ():
@@ -207,9 +224,11 @@ def work(
                 _room(run, build.folder(), temporary)
                 try:
                     document = _judge(run, job, found, here)
+                    before = again and results.of_same_files(run, entry)
                     results.store(run, entry, document, scratch)
-                    points, most = (sum(x[y] for x in document["labs"]) for y in ("points", "max"))
-                    shown.one(entry["id"], f"{points}/{most}")
+                    if before and _score(before) != _score(document):
+                        shown.note(entry["id"], f"had {_score(before)}, now {_score(document)}")
+                    shown.one(entry["id"], _score(document))
                 except results.Trouble as problem:
                     results.store_trouble(run, entry, str(problem), job.said(), scratch)
                     if job.task.second:
