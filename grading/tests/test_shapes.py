@@ -138,7 +138,11 @@ def test_groups(tmp_path):
 
 @pytest.mark.parametrize(
     "text, words",
-    [("green,ada\n", "names green, .* ids such as red"), ("red\n", "each line"), ("a,b,c\n", "each line")],
+    [
+        ("green,ada\n", "names green, .* ids such as red"),
+        ("red\n", "each line"),
+        ("a,b,c\n", "each line"),
+    ],
 )
 def test_bad_groups(tmp_path, text, words):
     """A line that is no pair, or a name that nobody has."""
