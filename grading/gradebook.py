@@ -164,7 +164,7 @@ def table(rows: Iterable[dict], about: Columns) -> Iterator[str]:
     room = _WIDTH - first - 9
     choices = ([*programs, *extra], programs, extra, [])
     names = next(one for one in choices if sum(len(name) + 1 for name in one) <= room)
-    yield f"{'id':<{first}}  {'points':>7}" + "".join(f" {name}" for name in names)
+    yield f"{'who':<{first}}  {'points':>7}" + "".join(f" {name}" for name in names)
     for one in rows:
         score = f"{one['points']}/{one['max']}" if one["graded"] else one["state"]
         cells = {**one["programs"], "challenge": one["challenge"]}

@@ -110,6 +110,10 @@ def _level_again(run: Path, begun: str) -> None:
     """Refuse to go on with a run at another level than it was begun at."""
     wanted = os.environ.get(confine.VARIABLE, "").strip()
     why = confine.why_not(begun)
+    if wanted and wanted not in confine.LEVELS:
+        raise labs.Unknown(
+            f"There is no level {wanted!r}: say one of {', '.join(confine.LEVELS)}."
+        )
     if wanted and wanted != begun:
         why = f"LEVEL={wanted} asks for another one"
     if why:
