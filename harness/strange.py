@@ -122,12 +122,17 @@ def wake(path: str, data: bytes) -> None:
     """Write to whoever waits for a FIFO to be opened; then they read end of file.
 
     Raises:
-        Failure: it is no FIFO.
+        Failure: it is no FIFO, or full: whoever is to read has written to it.
         OSError: ENXIO if nobody waits.
     """
     fd = _open(path, os.O_WRONLY, stat.S_ISFIFO)
     try:
         os.write(fd, data)
+    except BlockingIOError:
+        why = "the program has filled it, which is only there to be read"
+        raise Failure(f"the FIFO {path}", "one that is full", why) from None
+    except BrokenPipeError:
+        raise OSError(errno.ENXIO, os.strerror(errno.ENXIO)) from None
     finally:
         os.close(fd)
 

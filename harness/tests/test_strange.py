@@ -143,6 +143,12 @@ def test_fifo_that_is_wanted(place):
     strange.wake(str(place), b"word")
     assert os.read(reader, 10) == b"word"
     os.close(strange.output(str(place)))
+    with open(place, "r+b", buffering=0) as full:
+        os.set_blocking(full.fileno(), False)
+        while full.write(bytes(4096)):
+            continue
+        with pytest.raises(Failure, match="one that is full"):
+            strange.wake(str(place), b"x")
     os.close(reader)
 
 
