@@ -451,9 +451,14 @@ class Process:
         self._kill(signal.SIGCONT)
 
     def limit_descriptors(self, count: int) -> None:
-        """Set how many descriptors the program may have, from outside."""
+        """Set how many descriptors the program may have, from outside.
+
+        Never more than its hard limit, which it may have lowered itself.
+        """
         with contextlib.suppress(ProcessLookupError):
-            limits.prlimit(self.pid, resource.RLIMIT_NOFILE, (count, proc_hard_limit(self.pid)))
+            hard = proc_hard_limit(self.pid)
+            soft = count if hard == resource.RLIM_INFINITY else min(count, hard)
+            limits.prlimit(self.pid, resource.RLIMIT_NOFILE, (soft, hard))
 
     def write(self, data: bytes) -> None:
         """Write to the program's stdin."""

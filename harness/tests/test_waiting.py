@@ -1,6 +1,7 @@
 """Waits end at once when nothing can happen any more, and never too early."""
 
 import os
+import resource
 import signal
 import time
 
@@ -8,7 +9,7 @@ import pytest
 
 from harness import probes, waiting
 from harness.failure import Broken, Failure
-from harness.kernel import proc, syscalls
+from harness.kernel import limits, proc, syscalls
 
 SLEEPERS = {"pause", "rt_sigsuspend", "ppoll"}
 # Seconds in which a verdict that needs no time is made, however busy the machine.
@@ -192,6 +193,20 @@ def test_end_that_was_waited_for_is_not_told_again(world):
         other.signal(signal.SIGTERM)
         failure = _failure(lambda: other.until(lambda: False, "never"))
         assert failure.got == "asleep was killed by SIGTERM"
+
+    world(work)
+
+
+def test_limit_above_the_program_s_own(world):
+    """A program that has lowered its hard limit keeps that one."""
+
+    def work(stage, program):
+        process = program("asleep").start("read", limits={"nofile": 12})
+        process.wait_reading()
+        process.limit_descriptors(20)
+        assert limits.prlimit(process.pid, resource.RLIMIT_NOFILE) == (12, 12)
+        process.limit_descriptors(10)
+        assert limits.prlimit(process.pid, resource.RLIMIT_NOFILE) == (10, 12)
 
     world(work)
 
