@@ -167,7 +167,7 @@ class _Meter:
         passed = time.monotonic() - self.began_ever
         if self.wakes_ever > EVER_WAKES and passed > 0.9 * EVER_WAKES * self.pace_ever:
             return f"{self.wakes_ever} wake-ups by a timer"
-        if self.asleep_ever > EVER_ASLEEP:
+        if self.asleep_ever > EVER_ASLEEP * machine.scale():
             return f"{self.asleep_ever:.0f} s asleep until a timer ends"
         return ""
 
