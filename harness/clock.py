@@ -8,7 +8,6 @@ from . import strange
 _WORDS = struct.Struct("=qqqq")
 
 
-
 class Clock:
     """An offset that the preloaded ``native/clock.c`` adds to every clock.
 
