@@ -55,14 +55,11 @@ def level() -> tuple[str, dict[str, str]]:
         raise labs.Unknown(
             f"There is no working C compiler {build.compiler()[0]!r}: install gcc, or set CC."
         )
-    wanted = os.environ.get(confine.VARIABLE, "").strip()
-    if wanted:
-        try:
-            found, weaker = confine.asked(), {}
-        except confine.Unavailable as problem:
-            raise labs.Unknown(str(problem)) from None
-    else:
-        found, weaker = confine.best()
+    try:
+        wanted = confine.wanted()
+        found, weaker = (confine.asked(), {}) if wanted else confine.best()
+    except confine.Unavailable as problem:
+        raise labs.Unknown(str(problem)) from None
     way_out = "install bubblewrap, grade as root, mend what make doctor names"
     _allow(found, "; ".join(dict.fromkeys(weaker.values())) or f"LEVEL={wanted}", way_out)
     return found, weaker
@@ -108,12 +105,11 @@ def settle(run: Path) -> Ground:
 
 def _level_again(run: Path, begun: str) -> None:
     """Refuse to go on with a run at another level than it was begun at."""
-    wanted = os.environ.get(confine.VARIABLE, "").strip()
+    try:
+        wanted = confine.wanted()
+    except confine.Unavailable as problem:
+        raise labs.Unknown(str(problem)) from None
     why = confine.why_not(begun)
-    if wanted and wanted not in confine.LEVELS:
-        raise labs.Unknown(
-            f"There is no level {wanted!r}: say one of {', '.join(confine.LEVELS)}."
-        )
     if wanted and wanted != begun:
         why = f"LEVEL={wanted} asks for another one"
     if why:

@@ -5,7 +5,6 @@ for through its pidfd (pidfd_open(2)).  If this process is killed, the kernel
 kills them: PR_SET_PDEATHSIG goes by the thread that forked, and there is one.
 """
 
-import ctypes
 import os
 import select
 import signal
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import confine
+from harness.kernel import prctl
 from harness.labs import ROOT
 from harness.stage import remove
 
@@ -27,8 +27,6 @@ LIMIT = 1800.0
 # Seconds between two looks at the clock, for whoever watches.
 _TICK = 1.0
 _STDERR_SHOWN = 4000
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None)
 
 # What a harness gets of our own environment, if it is set.
 _PASSED_ON = ("PATH", "HOME", "CC", "SOCKLAB_BUILD", "PYTHONPYCACHEPREFIX")
@@ -108,13 +106,6 @@ def command(entry: dict) -> list[str]:
     return [sys.executable, "-m", "harness", "check", *(name[:2] for name in entry["labs"])]
 
 
-def _tie_to(parent: int) -> None:
-    """In the child: die when the pool dies, which may be now."""
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
-
-
 def _start(place: Place, task: Task, number: int) -> Job:
     """Start a harness; its files have a number, as no path there names a student."""
     parent = os.getpid()
@@ -132,7 +123,7 @@ def _start(place: Place, task: Task, number: int) -> Job:
             stdout=subprocess.DEVNULL,
             stderr=stderr,
             start_new_session=True,
-            preexec_fn=lambda: _tie_to(parent),
+            preexec_fn=lambda: prctl.die_with_parent(parent),
         )
     pidfd = os.pidfd_open(process.pid)
     return Job(task, process, pidfd, target, said, temporary, time.monotonic())

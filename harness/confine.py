@@ -419,15 +419,25 @@ def best() -> tuple[str, dict[str, str]]:
     raise AssertionError("level none is always to be had")
 
 
+def wanted() -> str:
+    """Return the level that the environment names; nothing where it names none.
+
+    Raises:
+        Unavailable: there is no such level.
+    """
+    level = os.environ.get(VARIABLE, "").strip()
+    if level and level not in LEVELS:
+        raise Unavailable(f"There is no level {level!r}: say one of {', '.join(LEVELS)}.")
+    return level
+
+
 def asked() -> str:
     """Return the level that the environment asks for; ``none`` without one.
 
     Raises:
         Unavailable: there is no such level, or not here.
     """
-    level = os.environ.get(VARIABLE, "").strip() or "none"
-    if level not in LEVELS:
-        raise Unavailable(f"There is no level {level!r}: say one of {', '.join(LEVELS)}.")
+    level = wanted() or "none"
     why = why_not(level)
     if why:
         raise Unavailable(
