@@ -16,10 +16,6 @@ import time
 from . import blocked as blocking
 from .kernel import notify, proc, syscalls
 
-# ERESTARTNOINTR of the kernel: no program sees it, for a signal is waiting, and
-# after its handler the kernel makes the call again.
-_RESTART = 513
-
 # How many calls are answered before somebody looks at the program again.
 _AT_A_TIME = 256
 
@@ -92,7 +88,7 @@ class Held:
         found = proc.stat(self.tid)
         acts = bool(waiting - proc.signals(self.tid, "SigBlk")) and found and found.threads == 1
         if acts:
-            self.fail(_RESTART)
+            self.fail(notify.ERESTARTNOINTR)
         else:
             self.let_go()
         return bool(acts)

@@ -40,9 +40,6 @@ class Probe:
 
 PROBES: dict[str, Probe] = {}
 
-# What a held call is answered with, so that a signal acts and it begins anew.
-ERESTARTNOINTR = 513
-
 
 def _probe(name: str, lack: str, mend: str):
     def register(function):
@@ -243,7 +240,7 @@ def _try_restart(level: str) -> None:
         run.await_pid()
         note = entered()
         os.kill(note.tid, signal.SIGUSR1)
-        listener.fail(note, ERESTARTNOINTR)
+        listener.fail(note, notify.ERESTARTNOINTR)
         listener.fail(entered(), errno.ENOMEM)
         if run.await_line("exit", "signal")[:2] != ("exit", 0):
             raise OSError("the handler did not run before the call")

@@ -512,7 +512,6 @@ class Process:
         self._launcher.wait()
         left = self._end_strays() if self.lost or not self.gone else []
         self.gone = True
-        self.breakpoints.close()  # not before: calls held would fail with ENOSYS
         self._control.close()
         for handle in (self._handle, self._launcher_handle):
             if handle != -1:

@@ -27,6 +27,10 @@ _SEND = _iowr(1, _RESP.size)
 _ID_VALID = _iow(2, 8)
 _ADD = _iow(3, _ADDFD.size)
 
+# The kernel's own: no program sees it, for a signal is waiting, and after its
+# handler the kernel makes the call again.
+ERESTARTNOINTR = 513
+
 _CONTINUE = 1
 _ADDFD_FLAG_SEND = 2
 
