@@ -232,9 +232,10 @@ class Breakpoints:
         self._handlers: list = []
         self._shared: dict[int, socket.socket] = {}
 
-    def fds(self) -> list[int]:
-        """Return the listener, if there is one."""
-        return [self.listener.fd] if self.listener else []
+    @property
+    def fd(self) -> int:
+        """The listener's descriptor; -1 if there is none."""
+        return self.listener.fd if self.listener is not None else -1
 
     def held_by(self, tid: int) -> Held | None:
         """Return the Held of a thread, if it is held."""

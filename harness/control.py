@@ -16,19 +16,17 @@ class Control:
     The kernel tells who sent a line (SO_PASSCRED, unix(7)), by the number that
     the process has for us, in whatever namespace it lives itself.
 
-    ``theirs`` is the launcher's end, ``ended`` whether it was closed there.
+    ``theirs`` is the launcher's end, ``ended`` whether it was closed there, and
+    ``fd`` the number of our end, -1 when that is closed.
     """
 
     def __init__(self):
         self._ours, self.theirs = socket.socketpair()
         self._ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        self.fd = self._ours.fileno()
         self._rest = b""
         self._early: list[tuple[str, int, int]] = []
         self.ended = False
-
-    def fileno(self) -> int:
-        """Return the number of our end; -1 when it is closed."""
-        return self._ours.fileno()
 
     def receive(self) -> list[tuple[str, int, int]]:
         """Return the lines that have come: word, number, and the pid of who said it."""
@@ -80,3 +78,4 @@ class Control:
         """Close both ends, which is an order to end, too."""
         self.theirs.close()
         self._ours.close()
+        self.fd = -1

@@ -53,6 +53,12 @@ _SANITIZER = {
     b"SEGV": "it follows a bad pointer",
 }
 
+# How C writes what is no printable character, or has a meaning in a string.
+_ESCAPES = {
+    **{byte: f"\\x{byte:02x}" for byte in (*range(32), *range(127, 256))},
+    **{0: "\\0", 9: "\\t", 10: "\\n", 13: "\\r", 34: '\\"', 92: "\\\\"},
+}
+
 
 def signal_name(number: int) -> str:
     """Return the name of a signal, such as SIGPIPE."""
@@ -66,17 +72,10 @@ def show(data: bytes, limit: int = 60) -> str:
     """Return bytes as C would write them, cut to ``limit``, with their number."""
     if not data:
         return "nothing"
-    text = "".join(_escape(byte) for byte in data[:limit])
+    text = data[:limit].decode("latin-1").translate(_ESCAPES)
     if len(data) > limit:
         return f'"{text}"... ({len(data)} bytes)'
     return f'"{text}"'
-
-
-def _escape(byte: int) -> str:
-    named = {10: "\\n", 13: "\\r", 9: "\\t", 0: "\\0", 34: '\\"', 92: "\\\\"}
-    if byte in named:
-        return named[byte]
-    return chr(byte) if 32 <= byte < 127 else f"\\x{byte:02x}"
 
 
 def swapped(port: int) -> int:

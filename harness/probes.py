@@ -116,7 +116,7 @@ class _Launched:
             for line in self.lines:
                 if line[0] in words:
                     return line
-            if self.control.ended or not select.select([self.control], [], [], 20)[0]:
+            if self.control.ended or not select.select([self.control.fd], [], [], 20)[0]:
                 raise OSError("the launcher ended")
             self.lines += self.control.receive()
 
@@ -230,7 +230,7 @@ def _try_restart(level: str) -> None:
         listener = notify.Listener(run.control.listener())
 
         def entered():
-            ready = select.select([listener.fd, run.control], [], [], 20)[0]
+            ready = select.select([listener.fd, run.control.fd], [], [], 20)[0]
             while listener.fd in ready:
                 note = listener.receive()
                 if note is not None:

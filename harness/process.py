@@ -98,6 +98,8 @@ class Process:
         self._control = control
         self._stdout = stdout
         self._stderr = stderr
+        self._watched: list[int] = []
+        self._poll = select.poll()
         self._before_freeze: dict[int, tuple[str, tuple[int, ...]]] = {}
         self.frozen = False
         self.orphans = 0
@@ -118,19 +120,21 @@ class Process:
     def fds_to_watch(self) -> list[int]:
         """Return our descriptors that tell when something happened."""
         outputs = [out.fd for out in (self._stdout, self._stderr) if out and not out.ended]
-        control = [] if self.gone else [self._control.fileno()]
-        return [*control, *self.breakpoints.fds(), *outputs]
+        return [*self._tidings(), *outputs]
+
+    def _tidings(self) -> list[int]:
+        """Return those that tell what becomes of the program: lines of the launcher, calls held."""
+        fds = (-1 if self.gone else self._control.fd, self.breakpoints.fd)
+        return [fd for fd in fds if fd != -1]
 
     def service(self) -> None:
         """Take in what is there: lines of the launcher, calls held, output."""
-        poller = select.poll()
-        for fd in self.fds_to_watch():
-            poller.register(fd, select.POLLIN)
-        ready = {fd for fd, _event in poller.poll(0)}
-        if not self.gone and self._control.fileno() in ready:
+        ready = self._ready()
+        if not self.gone and self._control.fd in ready:
             self._read_control()
-        self.breakpoints.service()
-        for output in (self._stdout, self._stderr):
+        if self.breakpoints.fd in ready or self.breakpoints.early:
+            self.breakpoints.service()
+        for output in (self._stdout, self._stderr) if ready else ():
             if output is not None and output.fd in ready:
                 output.drain()
 
@@ -138,22 +142,31 @@ class Process:
         """Whether something came in that ``service`` has not taken yet."""
         if self.breakpoints.early:
             return True
-        poller = select.poll()
-        if not self.gone:
-            poller.register(self._control.fileno(), select.POLLIN)
-        for fd in self.breakpoints.fds():
-            poller.register(fd, select.POLLIN)
-        return any(event & select.POLLIN for _fd, event in poller.poll(0))
+        ready = self._ready()
+        return any(ready.get(fd, 0) & select.POLLIN for fd in self._tidings())
 
-    def tree(self) -> list[int]:
-        """Return the processes of this run that exist, zombies included.
+    def _ready(self) -> dict[int, int]:
+        """Return those of ``fds_to_watch`` that have something, with the events of poll(2)."""
+        watched = self.fds_to_watch()
+        if watched != self._watched:
+            self._watched, self._poll = watched, select.poll()
+            for fd in watched:
+                self._poll.register(fd, select.POLLIN)
+        return dict(self._poll.poll(0))
+
+    def threads(self) -> dict[int, list[int]]:
+        """Return the processes of this run that exist, zombies included, with their threads.
 
         Of a fork without end, only so many that it is known for one.
         """
         most = waiting.PROCESS_LIMIT
-        found = [] if self.gone else proc.descendants(self.launcher_pid, most)
+        found = {} if self.gone else proc.threads_below(self.launcher_pid, most)
         self.count = len(found)
         return found
+
+    def tree(self) -> list[int]:
+        """Return the processes of this run that exist; see ``threads``."""
+        return list(self.threads())
 
     def cpu_seconds(self) -> tuple[float, float]:
         """Return the CPU time used by who lives, and by who was reaped."""
@@ -493,7 +506,7 @@ class Process:
         Raises:
             Broken: somebody can't be ended.
         """
-        if self._control.fileno() == -1:
+        if self._control.fd == -1:
             return
         with contextlib.suppress(OSError):
             self._control.order_end()
@@ -501,7 +514,7 @@ class Process:
         deadline = time.monotonic() + _END_LIMIT
         while not self.gone and time.monotonic() < deadline:
             poller = select.poll()
-            poller.register(self._control.fileno(), select.POLLIN)
+            poller.register(self._control.fd, select.POLLIN)
             poller.poll(1000)
             self._read_control()
         self.breakpoints.close()  # not before: whoever is held would go on, and complain
@@ -582,7 +595,7 @@ class Process:
         """Wait until the launcher says which process the program is."""
         while self.launcher_pid == 0:
             poller = select.poll()
-            for fd in [self._control.fileno(), *self.breakpoints.fds()]:
+            for fd in self._tidings():
                 poller.register(fd, select.POLLIN)
             poller.poll()
             # calls held meanwhile wait: a check sets its handlers after start

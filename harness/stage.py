@@ -17,6 +17,9 @@ from .kernel import mounts, netns, prctl, proc, sockdiag
 # what is known for a fork without end (``waiting``), and no harm to others.
 _LIMITS = (("nofile", 4096), ("nproc", 256))
 
+# For each byte a letter.
+_LETTERS = bytes(97 + byte % 26 for byte in range(256))
+
 
 def port_numbers(random_source: random.Random):
     """Yield ports that show a mistake: below the ephemeral range, and such
@@ -115,6 +118,10 @@ class Stage:
                 except OSError:
                     continue
                 return port
+
+    def letters(self, count: int) -> bytes:
+        """Return so many lower-case letters that nobody can guess."""
+        return self.random.randbytes(count).translate(_LETTERS)
 
     def path(self, name: str) -> str:
         """Return the path of a file in the check's own folder."""

@@ -99,13 +99,17 @@ class _Meter:
         self.pace_ever = LONG_TIMER
         self.wakes_ever = 0
         self.asleep_ever = 0.0
+        self.began_ever = time.monotonic()
+        self.cpu_ever: float | None = None
         self.got_on()
-        self.began_ever, self.cpu_ever = self.began, sum(self.cpu)
 
     def got_on(self) -> None:
-        """Begin anew, but for what counts whether it gets on or not."""
+        """Begin anew, but for what counts whether it gets on or not.
+
+        CPU time counts from the next look at it on: most waits end before.
+        """
         self.began = time.monotonic()
-        self.cpu = self._cpu()
+        self.cpu: tuple[float, float] | None = None
         self.orphans = self._orphans()
         self.calls = self._calls()
         self.wakes = 0
@@ -138,10 +142,14 @@ class _Meter:
         return time.monotonic() - self.began
 
     def used(self) -> tuple[float, float]:
-        """Return the CPU time used by who lives, and by all that ever lived."""
-        alive, reaped = self._cpu()
-        alive -= self.cpu[0]
-        return alive, alive + reaped - self.cpu[1]
+        """Return the CPU time used since then by who lives, and by all that ever lived."""
+        now = self._cpu()
+        if self.cpu_ever is None:
+            self.cpu_ever = sum(now)
+        if self.cpu is None:
+            self.cpu = now
+        alive = now[0] - self.cpu[0]
+        return alive, alive + now[1] - self.cpu[1]
 
     def polls(self) -> bool:
         """Whether a timer has woken it again and again.
@@ -161,7 +169,7 @@ class _Meter:
 
     def goes_on(self) -> str:
         """Say what it has done for too long, bit by bit; nothing if it has not."""
-        cpu = sum(self._cpu()) - self.cpu_ever
+        cpu = sum(self._cpu()) - self.cpu_ever if self.cpu_ever is not None else 0.0
         if cpu > EVER_CPU * machine.scale():
             return f"{cpu:.0f} s of CPU time"
         passed = time.monotonic() - self.began_ever
@@ -316,11 +324,11 @@ def snapshot(processes, vfork: bool = False) -> tuple[Task, ...] | None:
     for process in processes:
         if process.has_news():
             return None
-        tree = process.tree()
+        tree = process.threads()
         if not process.gone and process.end_status is None and process.pid not in tree:
             return None  # it was reaped, and we are about to be told
-        for pid in tree:
-            for tid in proc.tasks(pid):
+        for pid, threads in tree.items():
+            for tid in threads:
                 task = _look(process, pid, tid, "SD" if vfork else "S")
                 if task is None:
                     return None

@@ -17,6 +17,9 @@ from . import observer, syscalls
 O_NONBLOCK = 0o4000
 
 _TICKS = os.sysconf("SC_CLK_TCK")
+# A file of /proc gives less only at its end: it stops early where the next
+# record does not fit into a page any more, and no record is as long as that.
+_HALF_A_PAGE = 2048
 
 
 class Hidden(Exception):
@@ -45,9 +48,10 @@ def _read_directly(path: str) -> bytes | None:
     except (FileNotFoundError, ProcessLookupError):
         return None
     # Read so often that file objects cost a third of a check.
-    data = b""
     try:
-        while chunk := os.read(fd, 1 << 14):
+        data = chunk = os.read(fd, 1 << 14)
+        while len(chunk) >= _HALF_A_PAGE:
+            chunk = os.read(fd, 1 << 14)
             data += chunk
     except ProcessLookupError:
         return None
@@ -107,21 +111,27 @@ def children(pid: int) -> list[int]:
     return [child for tid in tasks(pid) for child in _children_of_task(pid, tid)]
 
 
-def descendants(pid: int, most: int | None = None) -> list[int]:
-    """Return all processes below ``pid``, parents before their children.
+def threads_below(pid: int, most: int | None = None) -> dict[int, list[int]]:
+    """Return all processes below ``pid`` with their threads, parents before their children.
 
     Args:
         pid: the ancestor, not itself among them.
-        most: look no further when there are more than this.
+        most: look no further when there are more processes than this.
     """
-    found: dict[int, None] = {}
+    found: dict[int, list[int]] = {}
     todo = collections.deque(children(pid))
     while todo and (most is None or len(found) <= most):
         child = todo.popleft()
         if child not in found:
-            found[child] = None
-            todo.extend(children(child))
-    return list(found)
+            found[child] = tasks(child)
+            for tid in found[child]:
+                todo.extend(_children_of_task(child, tid))
+    return found
+
+
+def descendants(pid: int, most: int | None = None) -> list[int]:
+    """Return all processes below ``pid``, as ``threads_below`` does."""
+    return list(threads_below(pid, most))
 
 
 @dataclass(frozen=True)

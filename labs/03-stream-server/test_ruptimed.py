@@ -4,7 +4,6 @@ import contextlib
 import errno
 import os
 import signal
-import string
 import subprocess
 
 from harness import Failure, check, fail, require, shortage, strange
@@ -26,7 +25,6 @@ from harness.kernel.syscalls import (
 from harness.program import NO_ADDRESS, environment
 
 OPEN = frozenset({"open", "openat"})
-LETTERS = string.ascii_lowercase
 
 LIMIT_LOST = (
     "a command has ended, but no other was started: the end of every child must count, also of "
@@ -39,7 +37,7 @@ LIMIT_LOST = (
 
 def word(program) -> str:
     """Return a made-up word."""
-    return "".join(program.stage.random.choices(LETTERS, k=9))
+    return program.stage.letters(9).decode("ascii")
 
 
 def file_of(program, name: str, data: bytes, mode: int | None = None) -> str:

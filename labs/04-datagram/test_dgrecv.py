@@ -24,7 +24,7 @@ def ack(seq: int) -> bytes:
 
 def content_of(program, size: int) -> bytes:
     """Return made-up content for a file."""
-    return bytes(program.stage.random.choices(range(256), k=size))
+    return program.stage.random.randbytes(size)
 
 
 class Receiving:

@@ -28,7 +28,7 @@ INTERRUPTED = (
 
 def words(program) -> bytes:
     """Return a made-up text."""
-    return "".join(program.stage.random.choices("abcdefghijklmnopqrstuvwxyz", k=12)).encode()
+    return program.stage.letters(12)
 
 
 def reply_to(request: bytes, text: bytes) -> bytes:

@@ -21,8 +21,7 @@ SEND = frozenset({"sendto", "sendmsg", "sendmmsg", "write", "writev"})
 
 def words(program) -> bytes:
     """Return a made-up line."""
-    letters = program.stage.random.choices("abcdefghijklmnopqrstuvwxyz", k=12)
-    return "".join(letters).encode() + b"\n"
+    return program.stage.letters(12) + b"\n"
 
 
 def prints(program, text: bytes, name: str = "text") -> str:
@@ -190,7 +189,7 @@ def test_length(program):
     """sends the whole text, up to 1400 bytes of it, and nothing more"""
     source = program.stage.random
     for size in (0, 3, TEXT, TEXT + 1, 100_000):
-        text = bytes(source.choices(range(256), k=size))
+        text = source.randbytes(size)
         server = serve(program, "-c", prints(program, text))
         why = (
             "the answer has the text's first 1400 bytes, NUL bytes too"

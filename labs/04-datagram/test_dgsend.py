@@ -136,7 +136,7 @@ def right_order(count: int, forward: Relay, back: Relay) -> list[int]:
 
 def content_of(program, size: int) -> bytes:
     """Return made-up content for a file."""
-    return bytes(program.stage.random.choices(range(256), k=size))
+    return program.stage.random.randbytes(size)
 
 
 @check(

@@ -52,7 +52,6 @@ class Room:
     def __init__(self, program, count: int, **how):
         self.server = program.serve(**how)
         self.stage = program.stage
-        self.random = program.stage.random
         self.here: dict[int, peers.Peer] = {}
         self.count = 0
         self.full: set[int] = set()  # who may be dropped, for its queue is full
@@ -130,7 +129,7 @@ class Room:
 
     def word(self) -> bytes:
         """Return a made-up word."""
-        return bytes(self.random.choices(range(97, 123), k=9))
+        return self.stage.letters(9)
 
     @contextlib.contextmanager
     def explained(self, why: str = "", sure: bool = False):
@@ -387,7 +386,7 @@ def test_long_lines(program):
     room = Room(program, 2)
     whole = "and no empty one after it: the newline after a full piece ends just that piece"
     for size in (LINE - 1, LINE, LINE + 1, 2 * LINE, 3 * LINE + 5):
-        text = bytes(room.random.choices(range(97, 123), k=size))
+        text = room.stage.letters(size)
         room.stage.tape.add("say", f"client 0: a line of {size} bytes")
         room.here[0].send(text + b"\n", quiet=True)
         for at in range(0, size, LINE):

@@ -107,7 +107,7 @@ def show_fds(fds) -> str:
 
 def word(program) -> str:
     """Return a made-up word."""
-    return "".join(program.stage.random.choices("abcdefghijklmnopqrstuvwxyz", k=9))
+    return program.stage.letters(9).decode("ascii")
 
 
 def printing(program) -> tuple[str, bytes]:
@@ -151,7 +151,7 @@ class Gate:
         self.wait(ends, 1, index, why)
         with ends.explained(index, why):
             ends.server.wait_quiet()
-        text = bytes(ends.stage.random.choices(range(97, 123), k=9))
+        text = ends.stage.letters(9)
         self.let_go(text)
         with ends.explained(index, why):
             client.expect_end(text)

@@ -20,8 +20,7 @@ MIB = 1 << 20
 
 def text(program, size=12):
     """Return a few bytes that nobody can guess."""
-    piece = bytes(program.stage.random.choices(b"abcdefghijklmnopqrstuvwxyz", k=min(size, 1009)))
-    return (piece * (size // len(piece) + 1))[:size]
+    return program.stage.letters(size)
 
 
 def begin(program, rcvbuf=0, **how):

@@ -23,8 +23,7 @@ STARVED = (
 
 def text(program, size=12):
     """Return a few bytes that nobody can guess."""
-    piece = bytes(program.stage.random.choices(b"abcdefghijklmnopqrstuvwxyz", k=min(size, 1009)))
-    return (piece * (size // len(piece) + 1))[:size]
+    return program.stage.letters(size)
 
 
 def ask(program, client, why=""):

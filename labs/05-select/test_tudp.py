@@ -20,7 +20,7 @@ NARROW = {"rcvbuf": 2048, "mss": 256}
 
 def word(program) -> bytes:
     """Return a made-up word."""
-    return bytes(program.stage.random.choices(range(97, 123), k=9))
+    return program.stage.letters(9)
 
 
 def receiver(server) -> int:

@@ -34,7 +34,7 @@ def begin(program):
 
 def word(program):
     """Return made-up data."""
-    return bytes(program.stage.random.choices(b"abcdefghijklmnopqrstuvwxyz", k=8))
+    return program.stage.letters(8)
 
 
 def ask(program, client, why=""):

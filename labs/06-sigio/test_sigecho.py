@@ -17,7 +17,6 @@ from harness.peers import Datagrams
 from harness.sigio import ARMING, O_ASYNC, WAITS, Waits
 
 MANY = 10
-LETTERS = b"abcdefghijklmnopqrstuvwxyz"
 
 ONE_EACH = (
     "SIGIO is no counter: what comes while it is pending adds nothing to it. One signal may stand "
@@ -86,7 +85,7 @@ class Echo:
 
     def word(self):
         """Return made-up data."""
-        return bytes(self.stage.random.choices(LETTERS, k=8))
+        return self.stage.letters(8)
 
     def send(self, data):
         """Send a datagram."""
@@ -151,7 +150,7 @@ def test_echoes(program):
     process.expect_stdout(f"LISTENING {address} {port}\n".encode())
     one, two = (Datagrams(program.stage, (address, 0), name=f"client {n}") for n in (1, 2))
     for count, client in enumerate((one, two, one)):
-        data = bytes(program.stage.random.choices(LETTERS, k=8))
+        data = program.stage.letters(8)
         process.wait_quiet()
         client.send(data, (address, port))
         try:
@@ -287,7 +286,7 @@ def test_frozen(program):
 )
 def test_queued_before(program):
     """answers what waited in the socket before it started"""
-    sent = [bytes(program.stage.random.choices(LETTERS, k=8)) for _ in range(3)]
+    sent = [program.stage.letters(8) for _ in range(3)]
     echo = Echo(program, before=sent)
     for index, data in enumerate(sent):
         echo.expect(data, EARLY_ONE if index else EARLY)
@@ -596,7 +595,7 @@ def test_any_datagram(program):
     """answers empty datagrams too, and such of any bytes, up to 8192 of them"""
     echo = Echo(program)
     echo.ready()
-    whole = bytes(program.stage.random.randrange(256) for _ in range(8192))
+    whole = program.stage.random.randbytes(8192)
     why = "an empty datagram is a datagram: recvfrom returns 0, and that is no end"
     echo.process.freeze()
     echo.send(b"")

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import math
 import os
 import signal
 
@@ -31,8 +32,12 @@ EARLY = "who has come before the socket was armed sends no signal any more: look
 
 
 def below(most):
-    """Return how many primes there are below a number."""
-    return sum(all(n % d for d in range(2, int(n**0.5) + 1)) for n in range(2, most))
+    """Return how many primes there are below a number: the sieve of Eratosthenes."""
+    prime = bytearray([0, 0, *[1] * (most - 2)][:most])
+    for n in range(2, math.isqrt(most) + 1):
+        if prime[n : n + 1] == b"\1":
+            prime[n * n :: n] = bytes(len(range(n * n, most, n)))
+    return sum(prime)
 
 
 class Timed:
@@ -48,7 +53,7 @@ class Timed:
     def __init__(self, program, most=2, command=None, **how):
         self.program = program
         self.stage = program.stage
-        self.text = "".join(self.stage.random.choices("abcdefghijklmnopqrstuvwxyz", k=12)).encode()
+        self.text = self.stage.letters(12)
         if command is None:
             path = self.stage.path("text")
             strange.write(path, self.text)
