@@ -132,7 +132,7 @@ class Runner(Collector):
         self._lacks: dict[str, str] = {}
         self._ready = False
         self._news = True
-        self._texts: dict[int, str] = {}
+        self._texts: dict[tuple[int, str], str] = {}
         self._parts = {*STARTING, *(CONFINING if level != "none" else ())}
         self._queue: list[workers.Task] = []
         self._folder = ""
@@ -328,7 +328,7 @@ class Runner(Collector):
                     record.update(verdict)
             self._finish(unit)
 
-        return workers.Task(f"build {program}", work, done)
+        return workers.Task(f"build {program}", work, done, trade="build")
 
     def _unit_built(self, unit: Unit, built: build.Built, verdict: dict | None) -> None:
         """Fail the checks of a file that does not go with its driver, and no others."""
@@ -506,6 +506,8 @@ def run_pytest(plugin: Collector, folders: Collection[Path]) -> int:
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     left_out = ("terminal", "cacheprovider", "capture", "logging", "faulthandler")
     options = [
+        # nothing is rewritten, so Python keeps what it has compiled
+        "--assert=plain",
         f"-c{ROOT / 'pyproject.toml'}",
         f"--rootdir={ROOT}",
         f"--confcutdir={ROOT / 'labs'}",

@@ -119,13 +119,13 @@ class Process:
 
     def fds_to_watch(self) -> list[int]:
         """Return our descriptors that tell when something happened."""
-        outputs = [out.fd for out in (self._stdout, self._stderr) if out and not out.ended]
-        return [*self._tidings(), *outputs]
-
-    def _tidings(self) -> list[int]:
-        """Return those that tell what becomes of the program: lines of the launcher, calls held."""
-        fds = (-1 if self.gone else self._control.fd, self.breakpoints.fd)
-        return [fd for fd in fds if fd != -1]
+        fds = [] if self.gone else [self._control.fd]
+        if self.breakpoints.fd != -1:
+            fds.append(self.breakpoints.fd)
+        for output in (self._stdout, self._stderr):
+            if output is not None and not output.ended:
+                fds.append(output.fd)
+        return fds
 
     def service(self) -> None:
         """Take in what is there: lines of the launcher, calls held, output."""
@@ -143,7 +143,8 @@ class Process:
         if self.breakpoints.early:
             return True
         ready = self._ready()
-        return any(ready.get(fd, 0) & select.POLLIN for fd in self._tidings())
+        mine = (-1 if self.gone else self._control.fd, self.breakpoints.fd)
+        return any(ready.get(fd, 0) & select.POLLIN for fd in mine)
 
     def _ready(self) -> dict[int, int]:
         """Return those of ``fds_to_watch`` that have something, with the events of poll(2)."""
@@ -595,8 +596,9 @@ class Process:
         """Wait until the launcher says which process the program is."""
         while self.launcher_pid == 0:
             poller = select.poll()
-            for fd in self._tidings():
-                poller.register(fd, select.POLLIN)
+            for fd in (self._control.fd, self.breakpoints.fd):
+                if fd != -1:
+                    poller.register(fd, select.POLLIN)
             poller.poll()
             # calls held meanwhile wait: a check sets its handlers after start
             self.breakpoints.let_exec_go()

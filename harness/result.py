@@ -99,16 +99,17 @@ def add_up(lab: dict) -> None:
     counted apart.
     """
 
-    def total(checks, key):
-        return sum(one[key] for one in checks if one["outcome"] != "unavailable")
-
-    core = [one for one in lab["checks"] if not one["challenge"]]
-    extra = [one for one in lab["checks"] if one["challenge"]]
-    lab["points"], lab["max"] = total(core, "points"), total(core, "max")
-    lab["challenge"] = {"points": total(extra, "points"), "max": total(extra, "max")}
-    for program in lab["programs"]:
-        mine = [one for one in core if one["program"] == program["name"]]
-        program["points"], program["max"] = total(mine, "points"), total(mine, "max")
+    lab["points"] = lab["max"] = 0
+    lab["challenge"] = {"points": 0, "max": 0}
+    rows = {row["name"]: row for row in lab["programs"]}
+    for row in rows.values():
+        row["points"] = row["max"] = 0
+    for one in lab["checks"]:
+        if one["outcome"] != "unavailable":
+            sums = [lab["challenge"]] if one["challenge"] else [lab, rows[one["program"]]]
+            for each in sums:
+                each["points"] += one["points"]
+                each["max"] += one["max"]
 
 
 def unavailable(lab: dict) -> list[dict]:
@@ -116,19 +117,18 @@ def unavailable(lab: dict) -> list[dict]:
     return [one for one in lab["checks"] if one["outcome"] == "unavailable"]
 
 
-def _encode(document: dict, known: dict[int, str]) -> str:
+def _encode(document: dict, known: dict[tuple[int, str], str]) -> str:
     """Return the document as JSON.
 
     It is written after every check and holds them all, so the text of a check
-    that is decided is kept and not made again.
+    is kept, and made again only when its outcome is another.
     """
 
     def text(check: dict) -> str:
-        found = known.get(id(check))
+        key = (id(check), check["outcome"])
+        found = known.get(key)
         if found is None:
-            found = json.dumps(check)
-            if check["outcome"] != "not run":
-                known[id(check)] = found
+            found = known[key] = json.dumps(check)
         return found
 
     def join(holder: dict, key: str, parts: list[str]) -> str:
@@ -139,7 +139,7 @@ def _encode(document: dict, known: dict[int, str]) -> str:
     return join(document, "labs", entries)
 
 
-def write(document: dict, path: Path, known: dict[int, str] | None = None) -> None:
+def write(document: dict, path: Path, known: dict[tuple[int, str], str] | None = None) -> None:
     """Write the document, atomically.
 
     Args:

@@ -92,7 +92,7 @@ fi
 
 # Byte code goes where it is in nobody's way.
 export PYTHONPYCACHEPREFIX="${SOCKLAB_BUILD:-$PWD/.build}/pycache"
-unset PYTEST_ADDOPTS PYTHONPATH
+unset PYTEST_ADDOPTS PYTHONPATH PYTHONDONTWRITEBYTECODE
 module=$1
 shift
 exec "$python" -m "$module" "$@"

@@ -114,22 +114,22 @@ class _Pool:
 
     def start(self, waiting: list[Task]) -> None:
         """Give every task that may start to somebody, in order."""
-        self.learn(waiting)
         while sum(bool(worker.task) for worker in self.workers.values()) < self.jobs:
             task = next((one for one in waiting if one.ready()), None)
             if task is None:
                 return
+            if id(task) not in self.numbers:
+                self.learn(waiting)
             waiting.remove(task)
             number = self.numbers[id(task)]
             self.worker_for(number, task).give(number, task)
 
     def worker_for(self, number: int, task: Task) -> _Worker:
-        idle = [worker for worker in self.workers.values() if worker.task is None]
-        for worker in idle:
-            if worker.knows > number and worker.trade == task.trade != "":
-                return worker
-        if idle and len(self.workers) >= self.jobs:
-            self.dismiss(idle[0])
+        for worker in list(self.workers.values()):
+            if worker.task is None and worker.trade == task.trade:
+                if worker.knows > number:
+                    return worker
+                self.dismiss(worker)  # it was forked too early
         return self.fork(task.trade)
 
     def fork(self, trade: str) -> _Worker:
