@@ -132,7 +132,7 @@ class Runner(Collector):
         self._lacks: dict[str, str] = {}
         self._ready = False
         self._news = True
-        self._texts: dict[tuple[int, str], str] = {}
+        self._texts = result.Texts()
         self._parts = {*STARTING, *(CONFINING if level != "none" else ())}
         self._queue: list[workers.Task] = []
         self._folder = ""
@@ -389,6 +389,7 @@ class Runner(Collector):
     def _finish(self, unit: Unit) -> None:
         """Add up the points; tell of programs that are decided, in order."""
         result.add_up(unit.entry)
+        self._texts.changed(unit.entry)
         self._news = True
         for row in unit.entry["programs"]:
             mine = [one for one in unit.entry["checks"] if one["program"] == row["name"]]

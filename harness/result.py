@@ -117,42 +117,58 @@ def unavailable(lab: dict) -> list[dict]:
     return [one for one in lab["checks"] if one["outcome"] == "unavailable"]
 
 
-def _encode(document: dict, known: dict[tuple[int, str], str]) -> str:
-    """Return the document as JSON.
+class Texts:
+    """The JSON of the parts of one document, kept from one writing to the next.
 
-    It is written after every check and holds them all, so the text of a check
-    is kept, and made again only when its outcome is another.
+    A document is written after every check and holds them all, so each part is
+    encoded once, and again only when it has changed.
     """
 
-    def text(check: dict) -> str:
-        key = (id(check), check["outcome"])
-        found = known.get(key)
+    def __init__(self):
+        self.labs: dict[int, str] = {}
+        self._checks: dict[tuple[int, str], str] = {}
+
+    def changed(self, lab: dict) -> None:
+        """Forget the text of a lab, but not of those of its checks whose outcome is the same."""
+        self.labs.pop(id(lab), None)
+
+    def of_lab(self, lab: dict) -> str:
+        """Return a lab as JSON."""
+        found = self.labs.get(id(lab))
         if found is None:
-            found = known[key] = json.dumps(check)
+            checks = list(map(self._of_check, lab["checks"]))
+            found = self.labs[id(lab)] = _join(lab, "checks", checks)
         return found
 
-    def join(holder: dict, key: str, parts: list[str]) -> str:
-        rest = json.dumps({name: value for name, value in holder.items() if name != key})
-        return f'{rest[:-1]}, "{key}": [{", ".join(parts)}]}}'
+    def _of_check(self, check: dict) -> str:
+        key = (id(check), check["outcome"])
+        found = self._checks.get(key)
+        if found is None:
+            found = self._checks[key] = json.dumps(check)
+        return found
 
-    entries = [join(lab, "checks", list(map(text, lab["checks"]))) for lab in document["labs"]]
-    return join(document, "labs", entries)
+
+def _join(holder: dict, key: str, parts: list[str]) -> str:
+    """Return a dictionary as JSON, of which one entry is a list of what is JSON already."""
+    rest = json.dumps({name: value for name, value in holder.items() if name != key})
+    return f'{rest[:-1]}, "{key}": [{", ".join(parts)}]}}'
 
 
-def write(document: dict, path: Path, known: dict[tuple[int, str], str] | None = None) -> None:
+def write(document: dict, path: Path, texts: Texts | None = None) -> None:
     """Write the document, atomically.
 
     Args:
         document: what to write.
         path: where; what lies there is replaced.
-        known: a dictionary to keep from one writing to the next, while the
-            same document grows.
+        texts: what is kept from one writing to the next, while the same
+            document grows.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.unlink(missing_ok=True)  # whatever lies there is not followed
     with open(temporary, "x", encoding="ascii") as file:
-        file.write(_encode(document, {} if known is None else known) + "\n")
+        labs = list(map((texts or Texts()).of_lab, document["labs"]))
+        file.write(_join(document, "labs", labs) + "\n")
     temporary.rename(path)
 
 

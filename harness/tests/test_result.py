@@ -191,11 +191,12 @@ def test_written_as_it_grows(tmp_path):
     checks = [record | {"challenge": False}, record | {"name": "test_b", "challenge": False}]
     document = result.new("1", "none", {})
     document["labs"] += [result.new_lab("01-a", checks), result.new_lab("02-b", [])]
-    known, target = {}, tmp_path / "result.json"
+    texts, target = result.Texts(), tmp_path / "result.json"
     for outcome in ("not run", "passed", "failed"):
         checks[outcome == "failed"]["outcome"] = outcome
         result.add_up(document["labs"][0])
-        result.write(document, target, known)
+        texts.changed(document["labs"][0])
+        result.write(document, target, texts)
         assert result.read(target) == document
 
 
