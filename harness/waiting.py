@@ -213,7 +213,8 @@ def until(stage, ready, due: str, fds=(), progress=None):
         got_on = now != last
         last = now
         meter = meter or _Meter(processes)
-        look = snapshot(processes)
+        # most of what is waited for comes before one could look at the program
+        look = snapshot(processes) if rounds else None
         meter.note(look)
         if got_on:
             meter.got_on()
@@ -273,15 +274,15 @@ def _check_limits(processes, meter, due, rounds, look) -> None:
             process.end()
             got = f"more than {PROCESS_LIMIT} processes, and more all the time"
             raise Failure(due, got, "fork without end")
-        if meter.strays() > STRAY_LIMIT:
-            process.end()
-            got = f"more than {STRAY_LIMIT} processes, one after the other"
-            why = "fork without end: each ends when it has started the next"
-            raise Failure(due, got, why)
         if process.lost:
             raise process.foul() or Broken(f"somebody killed the launcher of {process.name}")
     if rounds % 8:
         return
+    if meter.strays() > STRAY_LIMIT:
+        for process in processes:
+            process.end()
+        got = f"more than {STRAY_LIMIT} processes, one after the other"
+        raise Failure(due, got, "fork without end: each ends when it has started the next")
     alive, ever = meter.used()
     if alive > CPU_LIMIT * machine.scale() or ever > REAPED_LIMIT * machine.scale():
         raise Failure(
