@@ -86,7 +86,7 @@ def _ends_in_order(launcher, control) -> bool:
     words = []
     control.order_end()
     while not control.ended and "gone" not in words:
-        if not select.select([control], [], [], 20)[0]:
+        if not select.select([control.fd], [], [], 20)[0]:
             return False
         words += [word for word, _number, _sender in control.receive()]
     return "gone" in words and launcher.wait(20) == 0
