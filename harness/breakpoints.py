@@ -326,7 +326,7 @@ class Breakpoints:
 
         self.on(calls, keep)
         try:
-            self._process.until(lambda: found, due)
+            self._process.until(lambda: found, due, told=True)
         finally:
             self.off(keep)
         return found[0]

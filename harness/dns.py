@@ -67,7 +67,7 @@ class NameServer:
             self.service()
             return process.end_status
 
-        process.until(ended, f"{process.name} comes to its end", [self.sock.fileno()])
+        process.until(ended, f"{process.name} comes to its end", [self.sock.fileno()], told=True)
         return process.wait_end()
 
     def service(self) -> None:

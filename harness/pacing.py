@@ -272,7 +272,7 @@ class Pace:
         Raises:
             Failure: it ends, or does anything else without end.
         """
-        return self.process.until(lambda: self._wait, due)
+        return self.process.until(lambda: self._wait, due, told=True)
 
     def limited(self, due: str, why: str = "") -> Wait:
         """The same, and require that the wait has a limit."""
@@ -397,7 +397,7 @@ class Pace:
             return ""
 
         due = "a program that sends, or waits, or ends"
-        return self.process.until(settled, due, [peer.sock.fileno()])
+        return self.process.until(settled, due, [peer.sock.fileno()], told=True)
 
 
 def _times(tid: int, address: int, divisor: float) -> tuple[float, float]:

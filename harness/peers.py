@@ -40,8 +40,8 @@ class Peer:
     def _note(self, verb: str, text: str, saw: str = ""):
         return self.stage.tape.add(verb, f"{self.name}: {text}" if text else self.name, saw)
 
-    def _until(self, ready, due: str, progress=None):
-        return waiting.until(self.stage, ready, due, [self.sock.fileno()], progress)
+    def _until(self, ready, due: str, progress=None, told: bool = False):
+        return waiting.until(self.stage, ready, due, [self.sock.fileno()], progress, told)
 
     # -- sending --------------------------------------------------------------
 
@@ -133,7 +133,7 @@ class Peer:
             return True
 
         due = f"{count} bytes for {self.name}"
-        self._until(enough, due, lambda: len(self.received))
+        self._until(enough, due, lambda: len(self.received), told=True)
         data = bytes(self.received[:count])
         del self.received[:count]
         return data
@@ -198,7 +198,7 @@ class Peer:
             return True
 
         due = f"end of file for {self.name}"
-        self._until(over, due, lambda: len(self.received))
+        self._until(over, due, lambda: len(self.received), told=True)
         data = bytes(self.received)
         self.received.clear()
         return data
@@ -400,7 +400,7 @@ class Door:
 
         due = "a connection to the checker's server"
         try:
-            waiting.until(self.stage, take, due, [self.sock.fileno()])
+            waiting.until(self.stage, take, due, [self.sock.fileno()], told=True)
         except Failure as failure:
             if self._decoy and select.select([self._decoy.sock], [], [], 0)[0]:
                 failure.expected = f"a connection to port {self.target[1]}"
@@ -470,7 +470,8 @@ class Datagrams:
                 return False
             return True
 
-        waiting.until(self.stage, take, f"a datagram for {self.name}", [self.sock.fileno()])
+        due = f"a datagram for {self.name}"
+        waiting.until(self.stage, take, due, [self.sock.fileno()], told=True)
         return found[0]
 
     def expect(self, expected: bytes):

@@ -275,9 +275,9 @@ class Process:
         self._stderr.drain()
         return bytes(self._stderr.data)
 
-    def until(self, ready, due: str, fds=(), progress=None):
+    def until(self, ready, due: str, fds=(), progress=None, told: bool = False):
         """Wait until ``ready()``; see ``waiting.until``."""
-        return waiting.until(self.stage, ready, due, fds, progress)
+        return waiting.until(self.stage, ready, due, fds, progress, told)
 
     def asleep_in(
         self, calls, pid: int | None = None, fd: int | None = None, inode: int | None = None
@@ -358,9 +358,8 @@ class Process:
 
     def wait_end(self) -> End:
         """Wait until the program itself has ended; return how."""
-        self.until(
-            lambda: self.end_status, f"{self.name} comes to its end", progress=self._output_so_far
-        )
+        due = f"{self.name} comes to its end"
+        self.until(lambda: self.end_status, due, progress=self._output_so_far, told=True)
         self.end_told = True
         self.service()
         return self.end_status

@@ -221,7 +221,7 @@ class Waits:
         anew: it came exactly between the check and the wait.
         """
         due = "a program that goes to sleep until a signal comes"
-        self.process.until(lambda: self._held, due)
+        self.process.until(lambda: self._held, due, told=True)
         held = self._held[0]
         asked = blocking.describe(held.tid, held.call, held.args)
         self.process.stage.tape.add("hold", f"{self.process.name}, about to sleep in {asked}")

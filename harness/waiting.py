@@ -53,6 +53,10 @@ EVER_ASLEEP = 60.0
 # comes in on a descriptor ends a step at once.
 _FIRST_STEP = 0.00004
 _LONGEST_STEP = 0.001
+# The same where a descriptor tells of what is waited for: one looks at the
+# program only to see that it does not come any more.
+_FIRST_TOLD = 0.0005
+_LONGEST_TOLD = 0.004
 # The same while it sleeps, undisturbed, until a timer of its own expires.
 _LONGEST_SLEEP = 0.004
 
@@ -180,7 +184,7 @@ class _Meter:
         return ""
 
 
-def until(stage, ready, due: str, fds=(), progress=None):
+def until(stage, ready, due: str, fds=(), progress=None, told: bool = False):
     """Wait until ``ready()`` returns something true, and return that.
 
     Args:
@@ -189,6 +193,8 @@ def until(stage, ready, due: str, fds=(), progress=None):
         due: what is waited for, in the words of a failure.
         fds: descriptors of ours whose becoming readable may change ``ready``.
         progress: returns a value that changes whenever the program got on.
+        told: whether ``ready`` changes only when a descriptor becomes readable:
+            one of ``fds``, of the program's output, its end, a watched call.
 
     Raises:
         Failure: it can't become true any more, or the program spins.
@@ -200,7 +206,7 @@ def until(stage, ready, due: str, fds=(), progress=None):
     since = 0.0
     moment = time.monotonic()
     rounds = 0
-    step = _FIRST_STEP
+    step, longest = (_FIRST_TOLD, _LONGEST_TOLD) if told else (_FIRST_STEP, _LONGEST_STEP)
     while True:
         proc.barrier()
         for process in processes:
@@ -242,7 +248,7 @@ def until(stage, ready, due: str, fds=(), progress=None):
         previous = look
         rounds += 1
         _check_limits(processes, meter, due, rounds, look)
-        step = min(2 * step, _LONGEST_SLEEP if asleep else _LONGEST_STEP)
+        step = min(2 * step, _LONGEST_SLEEP if asleep else longest)
         watched = [*fds, *(fd for process in processes for fd in process.fds_to_watch())]
         select.select(watched, [], [], step)
 
