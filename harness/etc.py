@@ -103,17 +103,21 @@ class Etc:
         empty = self.stage.path("empty")
         os.mkdir(empty, 0o755)
         build.compiler_version()  # cc may be a link that leads through /etc
-        self.stage.spent = True  # whatever follows, this process is changed
         try:
             mounts.enter()
-            mounts.cover("/etc", self.folder)
+            self._cover("/etc", self.folder)
             for where in HIDDEN:
                 if os.path.isdir(where):
-                    mounts.cover(where, empty)
+                    self._cover(where, empty)
         except OSError:
             self.stage.etc = None
             return False
         return True
+
+    def _cover(self, where: str, folder: str) -> None:
+        """Mount a folder over another one until the check ends."""
+        mounts.cover(where, folder)
+        self.stage.closers.append(lambda: mounts.uncover(where))
 
     def start(self, program, *args: str, watch=(), **how):
         """Start a program that finds the made-up files; see ``Program.start``."""

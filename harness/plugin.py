@@ -173,7 +173,6 @@ class Runner(Collector):
             if answer["outcome"] == "failed" and is_hole:
                 if not answer["why"].startswith(diagnosis.HOLE):  # a check may know which
                     answer["why"] = diagnosis.HOLE
-            answer["spent"] = self._stage.spent
         except Exception:
             answer = {"outcome": "error", "why": traceback.format_exc()}
         answer["seconds"] = round(time.monotonic() - began, 4)
@@ -401,8 +400,8 @@ class Runner(Collector):
 
 
 def _spent(answer: dict) -> bool:
-    """Whether a check's process is no longer as it was; after a failure, perhaps."""
-    return answer.pop("spent", True) or answer["outcome"] != "passed"
+    """Whether a check's process may be no longer as it was: after a failure."""
+    return answer["outcome"] != "passed"
 
 
 def _lacking(names: list[str], level: str) -> dict[str, str]:

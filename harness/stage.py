@@ -68,8 +68,6 @@ class Stage:
         self.tape = Tape()
         self.processes: list = []
         self.closers: list = []
-        # A check that changes its own process for good says so here.
-        self.spent = False
         self.random = random.Random(f"{seed}/{name}")
         self.private = private
         prctl.adopt_orphans()
