@@ -148,7 +148,8 @@ def command(
             words += ["-w", path]
     words += ["--", *argv]
     if level == "namespaces":
-        others = [path for path in [*readable, inner] if not path.startswith("/usr/")]
+        # bubblewrap mounts nothing on a link, such as /usr/bin/sh
+        others = [path for path in [*readable, inner] if not _place(path).startswith("/usr/")]
         around = _namespaces(["/usr", *others], sources, uid, etc)
         if still:
             around += ["--unshare-net", "--chdir", next(iter(sources))]
