@@ -11,7 +11,7 @@ import pkgutil
 import signal
 import sys
 
-from . import doors, failure, labs
+from . import doors, failure, labs, temporary
 
 # What a student's copy leaves out.
 _WHOLE_TREE = ("bench", "handout", "lint", "prove", "skeletons", "soak")
@@ -30,6 +30,7 @@ def main(argv: list[str]) -> int:
         print(f"usage: python3 -m harness {{{'|'.join(names)}}} ...", file=sys.stderr)
         return 2
     try:
+        temporary.settle()
         return importlib.import_module(f".doors.{argv[0]}", __package__).main(argv[1:])
     except labs.Unknown as problem:
         print(problem, file=sys.stderr)

@@ -138,7 +138,7 @@ class Held:
     def _has_clock(self) -> bool:
         try:
             time.clock_gettime(self.args[0])
-        except (OSError, OverflowError):
+        except (OSError, OverflowError, TypeError):  # the last is Python 3.13's word for too large
             return False
         return True
 

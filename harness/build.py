@@ -24,7 +24,7 @@ from pathlib import Path
 
 from . import compiling, intake
 from .failure import Broken
-from .labs import ROOT, Lab
+from .labs import ROOT, Lab, Unknown
 
 _COMMON = [
     "-std=gnu11",
@@ -33,8 +33,11 @@ _COMMON = [
     "-Wextra",
     "-fdiagnostics-color=never",
 ]
+# A distribution's compiler may fortify by itself, as Ubuntu's does: then the C
+# library ends a program where a sanitizer would have named the line.
 _CHECK = [
     "-O1",
+    "-U_FORTIFY_SOURCE",
     "-fsanitize=address,undefined",
     "-fno-sanitize-recover=undefined",
     "-fno-omit-frame-pointer",
@@ -73,10 +76,24 @@ class Built:
 
 
 def folder() -> Path:
-    """Return the folder of everything built; it may be deleted at any time."""
+    """Return the folder of everything built; it may be deleted at any time.
+
+    Raises:
+        Unknown: it can't be made, or not be written to.
+    """
     where = Path(os.environ.get("SOCKLAB_BUILD") or ROOT / ".build")
-    where.mkdir(parents=True, exist_ok=True)
-    return where
+    try:
+        where.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        why = problem.strerror
+    else:
+        if os.access(where, os.W_OK | os.X_OK):
+            return where
+        why = "it is somebody else's"
+    raise Unknown(
+        f"{where} can't be written to ({why}): it is for what is built. "
+        "Let SOCKLAB_BUILD name a folder of your own, or work in a copy of this tree."
+    )
 
 
 def compiler() -> list[str]:

@@ -14,6 +14,7 @@ import contextlib
 import fcntl
 import functools
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -31,6 +32,8 @@ VARIABLE = "LEVEL"
 # its own begin at 61184 (systemd.exec(5), DynamicUser=).
 FIRST_UID = 61000
 LAST_UID = 61183
+# The first bubblewrap that limits the size of a file system in memory (--size).
+_OLDEST = (0, 7)
 # Bytes of what a program may write to /tmp and to /dev/shm, and to its own
 # folder, and how many files it may make there.
 _TMP = 16 << 20
@@ -148,7 +151,8 @@ def command(
             words += ["-w", path]
     words += ["--", *argv]
     if level == "namespaces":
-        others = [path for path in [*readable, inner] if not path.startswith("/usr/")]
+        # bubblewrap mounts nothing on a link, such as /usr/bin/sh
+        others = [path for path in [*readable, inner] if not _place(path).startswith("/usr/")]
         around = _namespaces(["/usr", *others], sources, uid, etc)
         if still:
             around += ["--unshare-net", "--chdir", next(iter(sources))]
@@ -342,9 +346,21 @@ def probe(level: str) -> str:
     return why
 
 
-def _try(level: str) -> str:
-    if level == "namespaces" and bubblewrap() is None:
+def _no_bubblewrap() -> str:
+    """Return what is wrong with the bubblewrap that is installed; nothing if it will do."""
+    path = bubblewrap()
+    if path is None:
         return "bubblewrap is not installed: sudo apt-get install bubblewrap"
+    said = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
+    found = re.search(r"(\d+)\.(\d+)", said)
+    if found and (int(found[1]), int(found[2])) < _OLDEST:
+        return f"{said.strip()} is too old: {'.'.join(map(str, _OLDEST))} or newer is needed"
+    return ""
+
+
+def _try(level: str) -> str:
+    if level == "namespaces" and (why := _no_bubblewrap()):
+        return why
     if Path(__file__).resolve().is_relative_to("/usr"):
         return "this copy of socklab lies below /usr, where programs may read: put it elsewhere"
     try:

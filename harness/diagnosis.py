@@ -47,6 +47,7 @@ _SANITIZER = {
     b"heap-use-after-free": "it uses memory after free",
     b"stack-use-after-return": "it uses a local variable of a function that has returned",
     b"negative-size-param": "a length is -1: the return value of a failed call used as a count",
+    b"attempting free on address": "it frees what malloc has not returned, or not the start of it",
     b"double-free": "it frees the same memory twice",
     b"detected memory leaks": "memory from malloc, getaddrinfo or the like is never freed",
     b": runtime error: ": "undefined behaviour",

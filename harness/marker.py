@@ -2,6 +2,7 @@
 
 import inspect
 from dataclasses import dataclass
+from pathlib import Path
 
 KINDS = ("contract", "robust", "clean")
 HINT_LEVELS = ("concept", "call", "place")
@@ -79,6 +80,11 @@ def problems(found: Check) -> list[str]:
     return wrong
 
 
+def file_of(item) -> Path:
+    """Return the file of a collected test function; pytest 6 has no ``item.path``."""
+    return Path(item.module.__file__)
+
+
 def from_item(item) -> Check:
     """Return the Check of a collected test function.
 
@@ -87,12 +93,13 @@ def from_item(item) -> Check:
     """
     import pytest
 
-    where = f"{item.path.name}::{item.name}"
+    path = file_of(item)
+    where = f"{path.name}::{item.name}"
     marker = item.get_closest_marker("check")
     if marker is None:
         raise pytest.UsageError(f"{where}: a check needs @check(points=..., kind=..., hints=...)")
     title = (inspect.getdoc(item.function) or "").split("\n", 1)[0].strip()
-    program = item.path.stem.removeprefix("test_")
+    program = path.stem.removeprefix("test_")
     found = Check(name=item.name, program=program, title=title, **marker.kwargs)
     wrong = problems(found)
     if wrong:

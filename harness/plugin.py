@@ -65,11 +65,12 @@ class Collector:
         above = set()
         for item in items:
             found = marker.from_item(item)
-            name = item.path.parent.name
+            path = marker.file_of(item)
+            name = path.parent.name
             for other in found.after:
                 if (name, found.program, other) not in above:
                     raise pytest.UsageError(
-                        f"{item.path.name}::{found.name}: after={other!r} is no check above it"
+                        f"{path.name}::{found.name}: after={other!r} is no check above it"
                     )
             above.add((name, found.program, found.name))
             self.checks.setdefault(name, []).append((found, item))

@@ -114,7 +114,7 @@ class Program:
         if keep:
             command += ["-k", ",".join(map(str, keep))]
         if ignore:
-            command += ["-i", ",".join(map(str, ignore))]
+            command += ["-i", ",".join(str(int(one)) for one in ignore)]
         if occupied:
             command += ["-o", str(occupied)]
         if third is not None:

@@ -36,7 +36,11 @@ if [ "${1-}" = pytest ]; then
 	packages="$packages python3-jsonschema"
 fi
 base=$packages
-command -v "${CC:-cc}" >/dev/null 2>&1 || packages="$packages gcc libc6-dev"
+compiler=${CC:-cc}
+compiler=${compiler%% *} # options may follow
+case $compiler in
+cc | gcc) command -v "$compiler" >/dev/null 2>&1 || packages="$packages gcc libc6-dev" ;;
+esac
 
 find_python() {
 	IFS=:

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import tempfile
 
-from . import build, confine, diagnosis
+from . import build, confine, diagnosis, temporary
 from .failure import Failure, Tape
 from .kernel import mounts, netns, prctl, proc, sockdiag
 
@@ -149,11 +149,20 @@ class Stage:
         """Return the path of something of the harness's that a program runs with.
 
         A confined program gets a copy that others can reach, for the build
-        folder may be closed to them; the checks of a run share it.
+        folder may be closed to them; the checks of a run share it.  Where none
+        is needed the path may still have blanks, which end a path in LD_PRELOAD
+        (ld.so(8)): then it is that of a link.
         """
         if self.level == "none":
-            return str(path)
+            return str(path) if temporary.PLAIN.fullmatch(str(path)) else self._link(str(path))
         return confine.reachable(path, self._binaries)
+
+    def _link(self, path: str) -> str:
+        folder = tempfile.mkdtemp(prefix="lib-", dir=os.path.dirname(self.folder))
+        self.closers.append(lambda: remove(folder))
+        link = os.path.join(folder, os.path.basename(path))
+        os.symlink(path, link)
+        return link
 
     def spawn(self, command: list[str], stdio, others: list[int], env) -> subprocess.Popen:
         """Start a launcher at this check's level; return the outermost process.

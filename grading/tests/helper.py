@@ -41,7 +41,8 @@ def command(*args) -> list[str]:
 def environment(build: Path, **variables: str) -> dict[str, str]:
     """Return the environment of a verb; compiled programs go to ``build``."""
     env = {name: value for name, value in os.environ.items() if name not in _OURS}
-    return {**env, "SOCKLAB_BUILD": str(build), **variables}
+    strict = {"PYTHONWARNINGS": "error::DeprecationWarning"}
+    return {**env, **strict, "SOCKLAB_BUILD": str(build), **variables}
 
 
 def verb(

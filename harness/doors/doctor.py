@@ -1,6 +1,7 @@
 """``make doctor``: what this machine can and can't check, and what mends it."""
 
 import importlib.util
+import os
 import platform
 import shutil
 
@@ -11,7 +12,7 @@ from . import say
 _OPTIONAL = (
     ("strace", "strace", "look at a program's system calls by hand"),
     ("nc", "netcat-openbsd", "talk to a server by hand"),
-    ("socat", "socat", "the same, over UNIX sockets too"),
+    ("socat", "socat", "do the same over UNIX sockets too"),
     ("gdb", "gdb", "look into a running program"),
 )
 
@@ -19,8 +20,12 @@ _OPTIONAL = (
 def main(argv: list[str]) -> int:
     """Print what the probes found; exit status 1 when something is lacking."""
     say(f"system     {platform.system()} {platform.release()} on {platform.machine()}")
+    build.folder()
     compiler = build.compiler_version()
-    say(f"compiler   {compiler or 'none: sudo apt-get install gcc libc6-dev'}")
+    if not compiler and os.environ.get("CC"):
+        say(f"compiler   there is no {build.compiler()[0]!r}: install it, or leave CC out")
+    else:
+        say(f"compiler   {compiler or 'none: sudo apt-get install gcc libc6-dev'}")
     say(f"python     {platform.python_version()}")
     if importlib.util.find_spec("pytest") is None:
         say("pytest     none: sudo apt-get install python3-pytest")

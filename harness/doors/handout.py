@@ -6,10 +6,9 @@ skeletons go along in ``labs/.skeleton``, for ``make reset-NN`` without git.
 
 import gzip
 import io
-import subprocess
 import tarfile
 
-from .. import labs
+from .. import git, labs
 from . import say, variable
 
 FOLDER = "socklab"
@@ -17,13 +16,10 @@ FOLDER = "socklab"
 
 def _committed(names: set[str]) -> dict[str, tuple[int, bytes]]:
     """Return mode and content, by path, of what a student gets."""
-    done = subprocess.run(
-        ["git", "archive", "--format=tar", "HEAD"], cwd=labs.ROOT, capture_output=True, check=False
-    )
+    done = git.run("archive", "--format=tar", "HEAD")
     if done.returncode:
-        raise labs.Unknown(
-            "make handout packs what git has committed, and here is no git repository."
-        )
+        why = done.stderr.decode("utf-8", "replace").strip()
+        raise labs.Unknown(f"make handout packs what git has committed, and git says: {why}")
     files = {}
     with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
         for entry in archive:

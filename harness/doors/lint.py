@@ -8,18 +8,15 @@ import os
 import shutil
 import subprocess
 
-from .. import labs
+from .. import git, labs
 from . import say
 
 
 def _files(*patterns: str) -> list[str]:
-    done = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *patterns],
-        cwd=labs.ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    listing = ("ls-files", "--cached", "--others", "--exclude-standard", "--")
+    done = git.run(*listing, *patterns, text=True)
+    if done.returncode:
+        raise labs.Unknown(f"make lint asks git for the files: {done.stderr.strip()}")
     return [name for name in done.stdout.split("\n") if name]
 
 

@@ -4,20 +4,13 @@ For maintainers.  It would overwrite work in ``labs/``, so it refuses where git
 knows of changes there, unless YES=1.
 """
 
-import subprocess
-
-from .. import labs, skeleton
+from .. import git, labs, skeleton
 from . import say, variable
 
 
 def _changed(lab: labs.Lab) -> list[str]:
-    done = subprocess.run(
-        ["git", "status", "--porcelain", "--", *(f"{lab.folder}/{name}" for name in lab.files())],
-        cwd=labs.ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    paths = (f"{lab.folder}/{name}" for name in lab.files())
+    done = git.run("status", "--porcelain", "--", *paths, text=True)
     return [line[3:] for line in done.stdout.splitlines() if not line.startswith("??")]
 
 

@@ -171,8 +171,7 @@ take_descriptors(char *list)
 	char *word, *rest = NULL;
 	int fds[3], i, n = 0;
 
-	for (word = strtok_r(list, ",", &rest); word != NULL;
-	     word = strtok_r(NULL, ",", &rest)) {
+	for (; (word = strtok_r(list, ",", &rest)) != NULL; list = NULL) {
 		errno = E2BIG;
 		if (n == 3)
 			die("-f");

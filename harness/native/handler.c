@@ -25,11 +25,12 @@
 
 #define STRANGE 4242
 
-static struct found {
+struct found {
 	int32_t runs;
 	int32_t spoilt;
 	char unsafe[56];
-} * found;
+};
+static struct found *found;
 
 static volatile sig_atomic_t depth;
 static pid_t owner;

@@ -139,8 +139,7 @@ numbers(char *list, int *out, int max)
 	char *word, *rest = NULL;
 	int n = 0;
 
-	for (word = strtok_r(list, ",", &rest); word != NULL;
-	     word = strtok_r(NULL, ",", &rest)) {
+	for (; (word = strtok_r(list, ",", &rest)) != NULL; list = NULL) {
 		if (n == max) {
 			errno = E2BIG;
 			die("list");

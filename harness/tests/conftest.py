@@ -25,7 +25,8 @@ def door():
         return subprocess.run(
             [sys.executable, "-m", "harness", *args],
             cwd=cwd,
-            env={**env, **variables},
+            # what a newer Python warns of is not to be met first by a student
+            env={**env, "PYTHONWARNINGS": "error::DeprecationWarning", **variables},
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,

@@ -183,14 +183,14 @@ int
 main(int argc, char **argv)
 {
 	struct sock_fprog prog = {.filter = code};
-	char *word, *rest = NULL;
+	char *list, *word, *rest = NULL;
 
 	if (argc < 3) {
 		fprintf(stderr, "usage: refuse WHAT[,WHAT]... CMD [ARG]...\n");
 		return 2;
 	}
-	for (word = strtok_r(argv[1], ",", &rest); word != NULL;
-	     word = strtok_r(NULL, ",", &rest)) {
+	list = argv[1];
+	for (; (word = strtok_r(list, ",", &rest)) != NULL; list = NULL) {
 		if (refuse_word(word) == -1) {
 			fprintf(stderr, "refuse: %s: not known\n", word);
 			return 2;

@@ -4,10 +4,11 @@ import os
 import shutil
 import signal
 import stat
+import subprocess
 
 import pytest
 
-from harness import build, compiling, confine, labs, workers
+from harness import build, compiling, confine, diagnosis, labs, workers
 from harness.failure import Broken
 
 MAIN = "int main(void) { return 0; }\n"
@@ -63,6 +64,17 @@ def test_once_per_content(lab, compiled):
     (lab.source / "one.c").write_text(MAIN)
     assert build.build(lab, "one") == first
     assert len(compiled) == 3
+
+
+def test_compiler_that_fortifies(lab, tmp_path, monkeypatch):
+    """A sanitizer has the word even where the compiler fortifies by itself, as Ubuntu's does."""
+    real = shutil.which("cc")
+    _compiler(tmp_path, monkeypatch, f'exec {real} -D_FORTIFY_SOURCE=2 "$@"')
+    text = "#include <string.h>\nint main(int c, char *v[])\n{ char b[4]; (void)c;\n"
+    (lab.source / "one.c").write_text(text + "strcpy(b, v[0]); return b[0]; }\n")
+    built = build.build(lab, "one")
+    done = subprocess.run([built.path], capture_output=True, check=False)
+    assert "past the end of a local array" in diagnosis.sanitizer(done.stderr), done.stderr
 
 
 def test_once_for_all_who_ask_together(lab):

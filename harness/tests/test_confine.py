@@ -62,6 +62,23 @@ def test_none_changes_nothing():
     assert confine.command("none", ["/bin/true", "x"], uid=5) == ["/bin/true", "x"]
 
 
+def test_mounts_nothing_on_a_link():
+    """What lies in /usr is there already; newer versions of bubblewrap refuse a link as a place."""
+    words = confine.command("namespaces", ["/bin/sh"], uid=5, inner="/usr/bin/true")
+    around = words[: words.index("--")]
+    places = [place for word, place in zip(around, around[2:], strict=False) if "bind" in word]
+    assert [place for place in places if place.startswith(("/usr", "/bin"))] == ["/usr"]
+
+
+def test_old_bubblewrap(tmp_path, monkeypatch):
+    """One that can't limit the size of /tmp is named with its version."""
+    old = tmp_path / "bwrap"
+    old.write_text("#!/bin/sh\necho bubblewrap 0.6.1\n")
+    old.chmod(0o755)
+    monkeypatch.setattr(confine, "bubblewrap", lambda: str(old))
+    assert confine.probe("namespaces") == "bubblewrap 0.6.1 is too old: 0.7 or newer is needed"
+
+
 def test_the_program_runs(run, user):
     """It runs in its folder, as the right user, with its status and its output."""
     done = run("import os, sys; open('made', 'w'); print(os.getcwd(), os.getuid()); sys.exit(7)")

@@ -145,6 +145,7 @@ ASAN = (
         (ASAN % b"heap-use-after-free", "memory after free (in serve, incsrv.c:93)"),
         (ASAN % b"stack-overflow", "calls itself, or two call each other, without end"),
         (ASAN % b"attempting double-free", "frees the same memory twice"),
+        (ASAN % b"attempting free", "frees what malloc has not returned"),
         (b"==1==ERROR: LeakSanitizer: detected memory leaks\n", "is never freed"),
         (
             b"incsrv.c:12:7: runtime error: shift exponent 40 is too large\n",

@@ -10,7 +10,7 @@ import tarfile
 
 import pytest
 
-from harness import labs, proof, skeleton
+from harness import git, labs, proof, skeleton, temporary
 from harness.doors import handout, soak
 
 NUMBER = "03"
@@ -36,6 +36,8 @@ def unpacked(tmp_path_factory):
     """The handout, unpacked in an empty folder."""
     where = tmp_path_factory.mktemp("handout")
     with tarfile.open(fileobj=io.BytesIO(handout.pack(labs.all_names()))) as archive:
+        # without one, Python 3.12 and 3.13 warn; before, there is none
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)
         archive.extractall(where)
     return where / handout.FOLDER
 
@@ -64,6 +66,7 @@ def test_unknown_lab(door):
         ({"SEED": "../x"}, "is not what a run printed"),
         ({"CHECK": "test_lissens"}, "Did you mean"),
         ({"RESULT": "/proc/nothing.json"}, "can't be written"),
+        ({"SOCKLAB_BUILD": "/proc/nothing"}, "can't be written to"),
         ({"CC": "no-such-compiler"}, "There is no C compiler 'no-such-compiler'"),
     ],
 )
@@ -87,6 +90,36 @@ def test_one_check(door):
     done = door("check", NUMBER, SRC="solutions", CHECK="test_refused")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 of 1 checks" in done.stdout
+
+
+# What preloads a library, makes UNIX sockets, and hands paths to commands.
+AWKWARD = "retrycli/test_retries inccli/test_unix ruptimed/test_runs_command"
+
+
+@pytest.mark.parametrize("name", ["x" * 100, "with blanks"], ids=["long", "blanks"])
+def test_awkward_folders(copy, door, tmp_path, name):
+    """Neither the folder of the tree nor TMPDIR decides about points."""
+    root = copy.rename(tmp_path / "Übung: mit 'blanks'")
+    where = tmp_path / name
+    where.mkdir()
+    checks = {"SRC": "solutions", "CHECK": AWKWARD, "TMPDIR": str(where)}
+    done = door("check", NUMBER, cwd=root, **checks)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_folder_for_temporary_files(monkeypatch):
+    """Where no folder fits, one sentence says what would."""
+    monkeypatch.setattr(temporary.os, "access", lambda *_: False)
+    with pytest.raises(labs.Unknown, match="let TMPDIR name one .* at most 59 letters"):
+        temporary.settle()
+
+
+def test_tree_of_another_user(door, monkeypatch):
+    """git is asked all the same."""
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    if git.run("ls-files").returncode and git.run("--version").stdout < b"git version 2.38":
+        pytest.skip("this git obeys safe.directory in files only")
+    assert git.run("ls-files", "Makefile", text=True).stdout == "Makefile\n"
 
 
 def test_seed_repeats_values(door, tmp_path):

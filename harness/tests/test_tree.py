@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from harness import build, labs, marker, plugin, proof, skeleton
+from harness import build, git, labs, marker, plugin, proof, skeleton
 
 LABS = [labs.find(name) for name in labs.all_names()]
 HOLE_OF_PROGRAM, HOLES_OF_LAB = 60, 250
@@ -27,8 +27,7 @@ def lab(request):
 
 
 def _git(*args: str) -> str:
-    done = subprocess.run(["git", *args], cwd=labs.ROOT, capture_output=True, text=True, check=True)
-    return done.stdout
+    return git.run(*args, text=True, check=True).stdout
 
 
 def _programs(lab):

@@ -170,7 +170,7 @@ serve(int fd)
 			return -1;
 		for (i = 0; i < n; i++)
 			buf[i]++;
-		for (i = 0; i<n; i += w> 0 ? w : 0) {
+		for (i = 0; i < n; i += w == -1 ? 0 : w) {
 			w = send(fd, buf + i, (size_t)(n - i), MSG_NOSIGNAL);
 			if (w == -1 && errno != EINTR)
 				return -1;
