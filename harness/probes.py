@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import build, confine, warden
+from . import build, confine, machine, waiting, warden
 from .control import Control
 from .kernel import mounts, netns, notify, observer, pidfd, prctl, proc, sockdiag, syscalls
 
@@ -39,6 +39,11 @@ class Probe:
 
 
 PROBES: dict[str, Probe] = {}
+
+
+def _patience() -> float:
+    """Return the seconds after which something that was started will never end."""
+    return waiting.DEADLINE * machine.scale()
 
 
 def _probe(name: str, lack: str, mend: str):
@@ -116,8 +121,10 @@ class _Launched:
             for line in self.lines:
                 if line[0] in words:
                     return line
-            if self.control.ended or not select.select([self.control], [], [], 20)[0]:
+            if self.control.ended:
                 raise OSError("the launcher ended")
+            if not select.select([self.control], [], [], _patience())[0]:
+                raise OSError("nothing came of a program that was started")
             self.lines += self.control.receive()
 
     def await_pid(self) -> int:
@@ -230,7 +237,7 @@ def _try_restart(level: str) -> None:
         listener = notify.Listener(run.control.listener())
 
         def entered():
-            ready = select.select([listener.fd, run.control], [], [], 20)[0]
+            ready = select.select([listener.fd, run.control], [], [], _patience())[0]
             while listener.fd in ready:
                 note = listener.receive()
                 if note is not None:
@@ -334,7 +341,7 @@ def _give_a_file(level: str) -> None:
         poller = select.poll()
         poller.register(listener.fd, select.POLLIN)
         poller.register(output, select.POLLIN)
-        while not said and (ready := dict(poller.poll(20_000))):
+        while not said and (ready := dict(poller.poll(1000 * _patience()))):
             note = listener.receive()
             if note is not None:
                 path = proc.peek(note.tid, note.args[note.call == "openat"], 14)
