@@ -17,7 +17,7 @@ import pytest
 
 from . import build, diagnosis, intake, machine, marker, probes, result, warden, workers
 from .failure import Broken, Failure
-from .kernel import prctl, proc
+from .kernel import prctl, proc, syscalls
 from .labs import ROOT, Lab
 from .process import unobservable
 from .program import Program
@@ -25,7 +25,7 @@ from .stage import Stage, scratch
 from .units import unfit
 
 # Every check needs these: without them nothing can be seen at all.
-ALWAYS = ("sockdiag", "blocked")
+ALWAYS = ("architecture", "sockdiag", "blocked")
 # Whatever a check needs besides, a stage may ask for these.
 OPTIONAL = ("netns", "pidfd_getfd")
 
@@ -134,6 +134,8 @@ class Runner(Collector):
         self._news = True
         self._texts: dict[int, str] = {}
         self._parts = {*STARTING, *(CONFINING if level != "none" else ())}
+        if not syscalls.supported():
+            self._parts = set()  # they don't compile, and nothing will be started
         self._queue: list[workers.Task] = []
         self._folder = ""
         self._binaries = ""
