@@ -1,6 +1,8 @@
 """Both architectures: the numbers of calls, the parts in C, and what a third one is told."""
 
+import ctypes
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -8,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import build, labs
+from harness import build, etc, labs
 from harness.kernel import syscalls
 
 TESTS = Path(__file__).resolve().parent
@@ -70,6 +72,17 @@ def test_other_sources(compiler, tmp_path):
         found = [*lab.solution.rglob("*.c"), *lab.folder.glob("drivers/*.c")]
         headers = [f"-I{lab.folder}", f"-I{lab.solution}"]
         _compile([*check, *headers, *map(str, found)], tmp_path)
+
+
+def test_struct_stat(tmp_path):
+    """What a program is told of a file that was handed over is what the kernel would say."""
+    path = tmp_path / "file"
+    path.write_bytes(b"abc" * 5000)
+    buffer = ctypes.create_string_buffer(256)
+    number, here = syscalls.NUMBER["newfstatat"], -100
+    assert ctypes.CDLL(None).syscall(number, here, os.fsencode(path), buffer, 0) == 0
+    made_up = etc._struct_stat(os.stat(path))
+    assert buffer.raw[: len(made_up)] == made_up
 
 
 @pytest.fixture
