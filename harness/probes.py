@@ -184,7 +184,8 @@ def _launched(level: str, program: list[str], *options: str, etc=None, **how):
 @_probe(
     "blocked",
     "the blocked call of a process (/proc/PID/syscall) is hidden",
-    "set kernel.yama.ptrace_scope to 0 or 1, mount /proc without hidepid",
+    "set kernel.yama.ptrace_scope to 0 or 1, mount /proc without hidepid; of a container, take "
+    "an image of the machine's own architecture",
 )
 def _try_blocked(level: str) -> None:
     with _sleeper(level) as (pid, _fd):

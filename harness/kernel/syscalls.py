@@ -81,7 +81,6 @@ TABLE = {
 }
 
 
-
 def architecture() -> str:
     """Return whose calls programs make here: as uname(2) names it, unless they have 32 bits."""
     return platform.machine() if sys.maxsize > 1 << 32 else f"{platform.machine()} with 32 bits"
