@@ -275,7 +275,9 @@ def _check_limits(processes, meter, due, rounds, look) -> None:
     if rounds % 8:
         return
     alive, ever = meter.used()
-    if alive > CPU_LIMIT * machine.scale() or ever > REAPED_LIMIT * machine.scale():
+    allowed = sum(process.allowance for process in processes)
+    most_alive, most_ever = CPU_LIMIT + allowed, REAPED_LIMIT + allowed
+    if alive > most_alive * machine.scale() or ever > most_ever * machine.scale():
         raise Failure(
             due,
             f"{processes[-1].name} keeps the CPU busy ({ever:.1f} s of CPU time, no progress)",
