@@ -24,8 +24,8 @@ from .program import Program
 from .stage import Stage, scratch
 from .units import unfit
 
-# Every check needs these: without them nothing can be seen at all.
-ALWAYS = ("architecture", "sockdiag", "blocked")
+# Every check needs these: without them nothing can be seen at all, or nothing runs.
+ALWAYS = ("architecture", "sockdiag", "blocked", "sanitizers")
 # Whatever a check needs besides, a stage may ask for these.
 OPTIONAL = ("netns", "pidfd_getfd")
 

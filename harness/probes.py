@@ -263,6 +263,24 @@ def _try_restart(level: str) -> None:
 
 
 @_probe(
+    "sanitizers",
+    "a program with AddressSanitizer, which watches its memory, does not run",
+    "lift the limit of virtual memory: ulimit -v unlimited; or take an older compiler (CC=gcc-12), "
+    "for on aarch64 newer ones want a kernel with addresses of 48 bits",
+)
+def _try_sanitizers(level: str) -> None:
+    from .program import environment
+
+    try:
+        program = str(build.native("leak", "-fsanitize=address"))
+    except RuntimeError:
+        return  # where there are none, programs are compiled without them
+    with _launched(level, [program], env=environment()) as run:
+        if run.await_line("exit", "signal")[:2] != ("exit", 0):
+            raise OSError("it does not get to its end")
+
+
+@_probe(
     "leaks",
     "the leak checker can't run (ptrace is refused)",
     "allow the system call ptrace: in a container, --cap-add SYS_PTRACE",
