@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from harness import build, confine, labs, probes
+from harness.kernel import syscalls
 
 from . import files
 
@@ -49,8 +50,11 @@ def level() -> tuple[str, dict[str, str]]:
 
     Raises:
         labs.Unknown: it is too low, and nobody said ALLOW_WEAK=1; or there is no
-            compiler.
+            compiler; or the architecture is not known.
     """
+    if not syscalls.supported():
+        lacks = probes.PROBES["architecture"]
+        raise labs.Unknown(f"Nothing can be graded here: {lacks.lack}; {lacks.mend}.")
     if not build.compiler_version():
         raise labs.Unknown(
             f"There is no working C compiler {build.compiler()[0]!r}: install gcc, or set CC."

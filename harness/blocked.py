@@ -13,6 +13,16 @@ _FD_SETSIZE = 1024
 # and POLLWRNORM.
 _POLL_READS = 0x001 | 0x040
 _POLL_WRITES = 0x004 | 0x100
+# Which function of the C library ends in a call of another name: on every
+# architecture, or where there is no call of its own.
+_FUNCTIONS = {
+    "pselect6": "select",
+    "ppoll": "poll",
+    "epoll_pwait": "epoll_wait",
+    "rt_sigsuspend": "sigsuspend",
+    "wait4": "waitpid",
+}
+_PAUSE_IS_PPOLL = "pause" not in syscalls.NUMBER
 
 
 @dataclass(frozen=True)
@@ -32,10 +42,10 @@ class Blocked:
 
     def __str__(self) -> str:
         """The call as a person would name it, such as ``read(4)``."""
-        name = {"pselect6": "select", "rt_sigsuspend": "sigsuspend", "wait4": "waitpid"}.get(
-            self.call, self.call
-        )
+        name = _FUNCTIONS.get(self.call, self.call)
         fds = sorted(self.reads | self.writes)
+        if self.call == "ppoll" and not fds and self.timeout is None and _PAUSE_IS_PPOLL:
+            return "pause"
         if self.call in syscalls.MULTIPLEX:
             inner = "{" + ", ".join(map(str, fds)) + "}"
             return f"{name}({inner})" if fds else f"{name}()"

@@ -354,7 +354,7 @@ def native(name: str, *flags: str) -> Path:
         flags: further flags, such as ``-shared``.
     """
     source = NATIVE / f"{name}.c"
-    parts = [source, *sorted((NATIVE / name).glob("*.c"))]
+    parts = [source, *sorted((NATIVE / name).glob("*.c")), *sorted(NATIVE.glob("*.h"))]
     key = _digest(compiler_version(), *(one.read_bytes() for one in parts), *flags)
     binary = folder() / f"{name}-{key}"
     if binary.exists():

@@ -17,15 +17,15 @@ import pytest
 
 from . import build, diagnosis, intake, machine, marker, probes, result, warden, workers
 from .failure import Broken, Failure
-from .kernel import prctl, proc
+from .kernel import prctl, proc, syscalls
 from .labs import ROOT, Lab
 from .process import unobservable
 from .program import Program
 from .stage import Stage, scratch
 from .units import unfit
 
-# Every check needs these: without them nothing can be seen at all.
-ALWAYS = ("sockdiag", "blocked")
+# Every check needs these: without them nothing can be seen at all, or nothing runs.
+ALWAYS = ("architecture", "sockdiag", "blocked", "sanitizers")
 # Whatever a check needs besides, a stage may ask for these.
 OPTIONAL = ("netns", "pidfd_getfd")
 
@@ -135,6 +135,8 @@ class Runner(Collector):
         self._news = True
         self._texts = result.Texts()
         self._parts = {*STARTING, *(CONFINING if level != "none" else ())}
+        if not syscalls.supported():
+            self._parts = set()  # they don't compile, and nothing will be started
         self._queue: list[workers.Task] = []
         self._folder = ""
         self._binaries = ""

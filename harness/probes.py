@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import build, confine, warden
+from . import build, confine, machine, waiting, warden
 from .control import Control
 from .kernel import mounts, netns, notify, observer, pidfd, prctl, proc, sockdiag, syscalls
 
@@ -41,12 +41,27 @@ class Probe:
 PROBES: dict[str, Probe] = {}
 
 
+def _patience() -> float:
+    """Return the seconds after which something that was started will never end."""
+    return waiting.DEADLINE * machine.scale()
+
+
 def _probe(name: str, lack: str, mend: str):
     def register(function):
         PROBES[name] = Probe(name, lack, mend, function)
         return function
 
     return register
+
+
+@_probe(
+    "architecture",
+    f"the system calls of {syscalls.architecture()} are not known",
+    f"take a machine that is {' or '.join(syscalls.ARCHITECTURES)}",
+)
+def _try_architecture(level: str) -> None:
+    if not syscalls.supported():
+        raise OSError("harness/kernel/syscalls.py has no column for it")
 
 
 @_probe(
@@ -116,8 +131,10 @@ class _Launched:
             for line in self.lines:
                 if line[0] in words:
                     return line
-            if self.control.ended or not select.select([self.control.fd], [], [], 20)[0]:
+            if self.control.ended:
                 raise OSError("the launcher ended")
+            if not select.select([self.control.fd], [], [], _patience())[0]:
+                raise OSError("nothing came of a program that was started")
             self.lines += self.control.receive()
 
     def await_pid(self) -> int:
@@ -167,11 +184,10 @@ def _launched(level: str, program: list[str], *options: str, etc=None, **how):
 @_probe(
     "blocked",
     "the blocked call of a process (/proc/PID/syscall) is hidden",
-    "set kernel.yama.ptrace_scope to 0 or 1, mount /proc without hidepid",
+    "set kernel.yama.ptrace_scope to 0 or 1, mount /proc without hidepid; of a container, take "
+    "an image of the machine's own architecture",
 )
 def _try_blocked(level: str) -> None:
-    if not syscalls.supported():
-        raise OSError("this architecture is not in the table")
     with _sleeper(level) as (pid, _fd):
         for _ in range(100_000):
             if proc.state(pid) == "S":
@@ -230,7 +246,7 @@ def _try_restart(level: str) -> None:
         listener = notify.Listener(run.control.listener())
 
         def entered():
-            ready = select.select([listener.fd, run.control.fd], [], [], 20)[0]
+            ready = select.select([listener.fd, run.control.fd], [], [], _patience())[0]
             while listener.fd in ready:
                 note = listener.receive()
                 if note is not None:
@@ -244,6 +260,24 @@ def _try_restart(level: str) -> None:
         listener.fail(entered(), errno.ENOMEM)
         if run.await_line("exit", "signal")[:2] != ("exit", 0):
             raise OSError("the handler did not run before the call")
+
+
+@_probe(
+    "sanitizers",
+    "a program with AddressSanitizer, which watches its memory, does not run",
+    "lift the limit of virtual memory: ulimit -v unlimited; or take an older compiler (CC=gcc-12), "
+    "for on aarch64 newer ones want a kernel with addresses of 48 bits",
+)
+def _try_sanitizers(level: str) -> None:
+    from .program import environment
+
+    try:
+        program = str(build.native("leak", "-fsanitize=address"))
+    except RuntimeError:
+        return  # where there are none, programs are compiled without them
+    with _launched(level, [program], env=environment()) as run:
+        if run.await_line("exit", "signal")[:2] != ("exit", 0):
+            raise OSError("it does not get to its end")
 
 
 @_probe(
@@ -334,7 +368,7 @@ def _give_a_file(level: str) -> None:
         poller = select.poll()
         poller.register(listener.fd, select.POLLIN)
         poller.register(output, select.POLLIN)
-        while not said and (ready := dict(poller.poll(20_000))):
+        while not said and (ready := dict(poller.poll(1000 * _patience()))):
             note = listener.receive()
             if note is not None:
                 path = proc.peek(note.tid, note.args[note.call == "openat"], 14)
@@ -398,6 +432,11 @@ def _find_out(names, level: str) -> None:
         _found[name, level] = json.loads(data) if data else "the probe died"
 
 
+def to_try() -> list[str]:
+    """Return the names of the probes that make sense: of an unknown architecture, but one."""
+    return list(PROBES) if syscalls.supported() else ["architecture"]
+
+
 def failing(name: str, level: str = "none") -> str:
     """Return why a probe fails, an empty string when it works.
 
@@ -416,6 +455,6 @@ def lacking(names=None, level: str = "none") -> dict[str, str]:
         names: which to try; all by default.
         level: at which programs are confined; see ``confine``.
     """
-    names = list(names or PROBES)
+    names = list(names or PROBES) if syscalls.supported() else to_try()
     _find_out(names, level)
     return {name: PROBES[name].lack for name in names if failing(name, level)}

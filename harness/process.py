@@ -104,6 +104,8 @@ class Process:
         self.frozen = False
         self.orphans = 0
         self.count = 0
+        # CPU seconds of the reference machine that are not the program's own doing.
+        self.allowance = 0.0
         self._handle = -1
         self._launcher_handle = -1
         self._sent: set[int] = set()

@@ -7,7 +7,7 @@ import pty
 import shlex
 import socket
 
-from . import announced, build, diagnosis, peers, strange, warden
+from . import announced, build, diagnosis, machine, peers, strange, warden
 from .clock import Clock
 from .control import Control
 from .failure import Failure, require
@@ -144,6 +144,7 @@ class Program:
             Output(err_fd),
         )
         process.observer = watcher
+        process.allowance = machine.leak_checker() if leaks else 0.0
         self.stage.processes.append(process)
         process.noted = process.breakpoints.note(note) if note else []
         if watch and "socket" in watch and not self.stage.can("pidfd_getfd"):

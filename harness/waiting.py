@@ -290,7 +290,9 @@ def _check_limits(processes, meter, due, rounds, look) -> None:
         got = f"more than {STRAY_LIMIT} processes, one after the other"
         raise Failure(due, got, "fork without end: each ends when it has started the next")
     alive, ever = meter.used()
-    if alive > CPU_LIMIT * machine.scale() or ever > REAPED_LIMIT * machine.scale():
+    allowed = sum(process.allowance for process in processes)
+    most_alive, most_ever = CPU_LIMIT + allowed, REAPED_LIMIT + allowed
+    if alive > most_alive * machine.scale() or ever > most_ever * machine.scale():
         raise Failure(
             due,
             f"{processes[-1].name} keeps the CPU busy ({ever:.1f} s of CPU time, no progress)",

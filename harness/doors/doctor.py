@@ -6,6 +6,7 @@ import platform
 import shutil
 
 from .. import build, confine, machine, probes
+from ..kernel import syscalls
 from . import say
 
 # What improves things but is not needed: (program or module, package, use).
@@ -33,8 +34,8 @@ def main(argv: list[str]) -> int:
         return 1
     say(f"speed      limits of CPU time are multiplied by {machine.scale():.1f}")
     bad = 0
-    for name, probe in probes.PROBES.items():
-        reason = probes.failing(name)
+    for name in probes.to_try():
+        probe, reason = probes.PROBES[name], probes.failing(name)
         bad += bool(reason)
         say(
             f"{'lacking' if reason else 'ok':<10} {name}"
@@ -42,6 +43,9 @@ def main(argv: list[str]) -> int:
         )
         if reason:
             say(f"           to mend it: {probe.mend}")
+    if not syscalls.supported():
+        say("Nothing can be checked here.")
+        return 1
     best, missed = confine.best()
     say(f"level      {best}: how well strangers' programs can be confined here")
     for level, why in missed.items():

@@ -3,12 +3,15 @@
 The numbers are those of ``asm/unistd_64.h`` (x86-64) and of
 ``asm-generic/unistd.h`` (aarch64).  A call that an architecture lacks, such as
 ``pause`` on aarch64, has no number there: the C library uses another one.
+What else a filter must know of an architecture stands in ``native/arch.h``.
 """
 
 import platform
+import sys
 
-# name: (x86-64, aarch64)
-_TABLE = {
+ARCHITECTURES = ("x86_64", "aarch64")
+# name: a number for each of these
+TABLE = {
     "read": (0, 63),
     "write": (1, 64),
     "close": (3, 57),
@@ -75,17 +78,23 @@ _TABLE = {
     "clone3": (435, 435),
     "epoll_pwait2": (441, 441),
     "restart_syscall": (219, 128),
-    "timer_settime": (223, 110),
-    "timerfd_settime": (286, 86),
 }
 
-_COLUMN = {"x86_64": 0, "aarch64": 1}.get(platform.machine())
 
-NUMBER = {
-    name: row[_COLUMN]
-    for name, row in _TABLE.items()
-    if _COLUMN is not None and row[_COLUMN] is not None
-}
+def architecture() -> str:
+    """Return whose calls programs make here: as uname(2) names it, unless they have 32 bits."""
+    return platform.machine() if sys.maxsize > 1 << 32 else f"{platform.machine()} with 32 bits"
+
+
+def numbers_of(architecture: str) -> dict[str, int]:
+    """Return the numbers of an architecture by name; none of one that is not in the table."""
+    if architecture not in ARCHITECTURES:
+        return {}
+    column = ARCHITECTURES.index(architecture)
+    return {name: row[column] for name, row in TABLE.items() if row[column] is not None}
+
+
+NUMBER = numbers_of(architecture())
 NAME = {number: name for name, number in NUMBER.items()}
 
 # A contract never says which of these a program must use, so a check waits for
@@ -110,8 +119,8 @@ WAIT_SIGNAL = frozenset({"pause", "rt_sigsuspend", "rt_sigtimedwait"})
 
 
 def supported() -> bool:
-    """Whether this machine's architecture has a column in the table."""
-    return _COLUMN is not None
+    """Whether this machine's architecture is in the table."""
+    return architecture() in ARCHITECTURES
 
 
 def numbers(names) -> list[int]:

@@ -27,7 +27,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 
@@ -42,16 +41,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#if defined(__x86_64__)
-#define ARCH AUDIT_ARCH_X86_64
-/* the calls of the x32 ABI have this bit, and the same AUDIT_ARCH */
-#define FOREIGN 0x40000000
-#elif defined(__aarch64__)
-#define ARCH AUDIT_ARCH_AARCH64
-#define FOREIGN 0x80000000
-#else
-#error "confine.c knows x86-64 and aarch64"
-#endif
+#include "arch.h"
 
 /* Newer than many headers: landlock(7).  The numbers are the same everywhere. */
 #define LANDLOCK_CREATE 444

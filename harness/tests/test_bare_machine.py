@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import labs
+from harness import labs, probes
 
 # What a compiler and the loader need.
 KEPT = ("alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d")
@@ -21,13 +21,13 @@ IPV6 = {
 NAMESPACES = {"dial test_each_once": "unavailablenetwork namespaces are refused"}
 
 
-def _verdicts(prefix, target: Path, folder: str = "solutions") -> dict[str, str]:
-    env = {"PATH": os.environ["PATH"], "SRC": folder, "RESULT": str(target), "SEED": "same"}
+def _verdicts(prefix, target: Path, status: int = 0) -> dict[str, str]:
+    env = {"PATH": os.environ["PATH"], "SRC": "solutions", "RESULT": str(target), "SEED": "same"}
     command = [*map(str, prefix), sys.executable, "-m", "harness", "check", "02"]
     done = subprocess.run(
         command, cwd=labs.ROOT, env=env, capture_output=True, text=True, timeout=300, check=False
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == status, done.stdout + done.stderr
     document = json.loads(target.read_text(encoding="ascii"))
     return {
         f"{one['program']} {one['name']}": one["outcome"] + (one["why"] or "")
@@ -71,3 +71,11 @@ def test_without_databases(what, refuse, tmp_path):
         pytest.skip("mounts are refused here")
     found = _verdicts(prefix, tmp_path / "result.json")
     assert _lost(found) == (NAMESPACES if what else {})
+
+
+def test_without_sanitizers(tmp_path):
+    """Where a program with AddressSanitizer can't run, its author is blamed for nothing."""
+    prefix = ["sh", "-c", 'ulimit -v 8000000 && exec "$@"', "sh"]
+    found = _verdicts(prefix, tmp_path / "result.json", status=3)
+    lack = probes.PROBES["sanitizers"].lack
+    assert set(found.values()) == {f"unavailable{lack}"}

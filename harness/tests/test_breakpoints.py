@@ -132,13 +132,13 @@ def test_note_and_interrupt(world):
     world(work)
 
 
-@pytest.mark.parametrize(("word", "call"), [("recv", "recvfrom"), ("poll", "poll")])
-def test_may_sleep_on(world, word, call):
+@pytest.mark.parametrize(("word", "calls"), [("recv", {"recvfrom"}), ("poll", syscalls.POLL)])
+def test_may_sleep_on(world, word, calls):
     """A call sleeps on a descriptor that it waits for, unless that is non-blocking."""
 
     def work(stage, program):
         process = program("asleep").start(word, watch=syscalls.READ | syscalls.MULTIPLEX)
-        held = process.breakpoints.hold({call}, "a call that waits")
+        held = process.breakpoints.hold(calls, "a call that waits")
         assert held.may_sleep_on({4, 7})
         assert not held.may_sleep_on({5})
         if stage.can("pidfd_getfd"):

@@ -377,8 +377,8 @@ MINUTE = pytest.approx(60)
         ("pselect", syscalls.SELECT, THREE | FIVE, NONE, MINUTE, "select({3, 5})"),
         ("poll", syscalls.POLL, THREE | FOUR, NONE, MINUTE, "poll({3, 4})"),
         ("poll for ever", syscalls.POLL, THREE | FOUR, NONE, None, "poll({3, 4})"),
-        ("ppoll", syscalls.POLL, THREE | FOUR, NONE, pytest.approx(60.5), "ppoll({3, 4})"),
-        ("epoll", syscalls.EPOLL, THREE | FOUR, NONE, MINUTE, "{3, 4})"),
+        ("ppoll", syscalls.POLL, THREE | FOUR, NONE, pytest.approx(60.5), "poll({3, 4})"),
+        ("epoll", syscalls.EPOLL, THREE | FOUR, NONE, MINUTE, "epoll_wait({3, 4})"),
         ("nanosleep", syscalls.SLEEP, NONE, NONE, pytest.approx(60.5), "nanosleep"),
         ("pause", {"pause", "ppoll"}, NONE, NONE, None, "pause"),
         ("sigtimedwait", {"rt_sigtimedwait"}, NONE, NONE, pytest.approx(60.5), "rt_sigtimedwait"),
@@ -392,7 +392,8 @@ def test_blocked(world, word, calls, reads, writes, timeout, text):
         found = process.wait_asleep(frozenset(calls), f"asleep in {word}")
         assert (found.reads, found.writes) == (reads, writes)
         assert found.timeout == timeout
-        assert text.split("(")[0] in str(found) or text in str(found)
+        # accept may end in accept4, nanosleep in clock_nanosleep
+        assert text in str(found) or text.split("(")[0] in str(found)
 
     world(work)
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from harness import probes, waiting
+from harness import machine, probes, waiting
 from harness.failure import Broken, Failure
 from harness.kernel import limits, proc, syscalls
 
@@ -237,6 +237,23 @@ def test_busy(world, arguments):
         failure = _failure(program("spins").start(*arguments).wait_reading)
         assert "keeps the CPU busy (1." in failure.got
         assert failure.why.startswith("busy instead of asleep")
+
+    world(work)
+
+
+@pytest.mark.parametrize("allowance", [0.0, 10.0])
+def test_leak_checker(world, monkeypatch, allowance):
+    """What the leak checker of an architecture takes is not the program's own doing."""
+    monkeypatch.setattr(waiting, "CPU_LIMIT", 0.001)
+    monkeypatch.setattr(machine, "leak_checker", lambda: allowance)
+
+    def work(stage, program):
+        process = program("works").start("300", leaks=True)
+        if allowance:
+            process.wait_quiet()
+        else:
+            failure = _failure(process.wait_quiet)
+            assert "keeps the CPU busy" in failure.got
 
     world(work)
 

@@ -23,9 +23,6 @@
 /* A call told by a number whom it concerns: not us, and not our group. */
 #define NOT_US(nr, argument) REFUSE(nr, argument, US, OUR_GROUP)
 
-/* The x32 ABI has the same calls under other numbers. */
-#define X32 0x40000000
-
 /*
  * End by SIGSYS whoever sends a signal to everybody: kill of the -1 that a call
  * has returned is a mistake that ends more than the program.  Nobody may name
@@ -37,7 +34,7 @@ static struct sock_filter guard[] = {
     IS(ARCH, 1, 0),
     RETURN(SECCOMP_RET_KILL_PROCESS),
     LOAD(nr),
-    BELOW(X32, 1, 0),
+    BELOW(FOREIGN, 1, 0),
     RETURN(SECCOMP_RET_ERRNO | ENOSYS),
     IS(SYS_kill, 0, 4),
     LOAD(args[0]),
