@@ -36,10 +36,14 @@ class End:
 
 
 class Output:
-    """What a program wrote to one of its pipes."""
+    """What a program wrote to one of its pipes.
 
-    def __init__(self, fd: int):
+    ``guarded`` is a context in which to read; see ``stuck``.
+    """
+
+    def __init__(self, fd: int, guarded=contextlib.nullcontext):
         self.fd = fd
+        self._guarded = guarded
         self.data = bytearray()
         self.total = 0
         self.ended = False
@@ -49,10 +53,14 @@ class Output:
 
         An empty pipe is not read: a program that sleeps in splice(2) holds its
         lock, and a read would wait for that, non-blocking or not.
+
+        Raises:
+            Failure: it holds the lock of a pipe that is not empty.
         """
         while not self.ended and select.select([self.fd], [], [], 0)[0]:
             try:
-                chunk = os.read(self.fd, 1 << 18)
+                with self._guarded():
+                    chunk = os.read(self.fd, 1 << 18)
             except BlockingIOError:
                 return
             except OSError:  # EIO: the last one has left the terminal
@@ -96,8 +104,8 @@ class Process:
         self.stdin = stdin
         self._launcher = launcher
         self._control = control
-        self._stdout = stdout
-        self._stderr = stderr
+        self._stdout = None if stdout is None else Output(stdout, self.guarded)
+        self._stderr = Output(stderr, self.guarded)
         self._before_freeze: dict[int, tuple[str, tuple[int, ...]]] = {}
         self.frozen = False
         self.orphans = 0
@@ -112,6 +120,10 @@ class Process:
         # What was used in all, CPU seconds and bytes at a time; 0 until the end.
         self.cpu = 0.0
         self.peak = 0
+
+    def guarded(self):
+        """Return a context for a call on a pipe that the program might keep locked."""
+        return self.stage.guard.over(self._control.order_end)
 
     # -- what the waiting loop asks ------------------------------------------
 
@@ -471,7 +483,8 @@ class Process:
                     lambda: select.select([], [self.stdin], [], 0)[1], "a program that reads stdin"
                 )
             try:
-                written = os.write(self.stdin, view[:4096])
+                with self.guarded():
+                    written = os.write(self.stdin, view[:4096])
             except BrokenPipeError:
                 with contextlib.suppress(Failure):
                     self.wait_quiet()  # its stdin is closed before it has ended

@@ -12,7 +12,7 @@ from .clock import Clock
 from .control import Control
 from .failure import Failure, require
 from .kernel import observer, proc, sockdiag, syscalls
-from .process import Output, Process
+from .process import Process
 
 # Set in full, so that nothing in a program's own text can change them.
 _SANITIZER_OPTIONS = (
@@ -140,8 +140,8 @@ class Program:
             control,
             listener,
             in_fd,
-            Output(out_fd) if out_fd is not None else None,
-            Output(err_fd),
+            out_fd,
+            err_fd,
         )
         process.observer = watcher
         self.stage.processes.append(process)

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import tempfile
 
-from . import build, confine, diagnosis
+from . import build, confine, diagnosis, stuck
 from .failure import Failure, Tape
 from .kernel import mounts, netns, prctl, proc, sockdiag
 
@@ -65,6 +65,8 @@ class Stage:
         self.tape = Tape()
         self.processes: list = []
         self.closers: list = []
+        self.guard = stuck.Guard()
+        self.closers.append(self.guard.close)
         # A check that changes its own process for good says so here.
         self.spent = False
         self.random = random.Random(f"{seed}/{name}")
