@@ -2,19 +2,23 @@
 
 A compiler reads every file that a source names, as large as it may be, and says
 what was in it.  So it gets its own folder and the system's headers, libraries
-and programs, and no network, no /proc and no device but /dev/null.
+and programs, and no network, no /proc and no device but /dev/null.  Like a program
+it is started by the launcher, which ends all its parts when we end.
 """
 
-import contextlib
 import os
 import re
 import resource
+import select
 import shutil
 import signal
 import stat
 import subprocess
+import time
 from pathlib import Path
 
+from . import warden
+from .control import Control
 from .failure import Broken
 
 # What it may use up.  CPU time, so that a busy machine decides nothing.
@@ -32,8 +36,8 @@ SECONDS = 600
 _MAX_SAID = 16000
 # As gcc and clang name what they make on the way.
 _TEMPORARY = re.compile(rb"(?<![\w./])\./(cc\w{6}\.[os]|[\w-]+-[0-9a-f]{6}\.[os])")
-# The exit status of confine.c, and of no compiler.
-_NOT_STARTED = 125
+# The exit status of confine.c and of launch.c, and of no compiler.
+_NOT_STARTED = (125, 127)
 # What the compiler says when one of its parts was killed.  A source can make it
 # say that, too; then nobody knows, and a person looks at it.
 _KILLED = re.compile(rb"^[\w.+-]+: fatal error: Killed signal terminated program \S+$", re.M)
@@ -48,12 +52,14 @@ def _limit(limits: dict[int, int]) -> None:
 
 
 def _confined(command: list[str], where: Path, level: str, started: int) -> list[str]:
-    """Return the command that runs a compiler at a level above none."""
+    """Return the command that runs a launcher and its compiler at a level above none."""
     from . import confine  # which compiles its own parts
 
-    compiler = shutil.which(command[0])
-    if compiler is None:
-        return command
+    # the folders above may be closed to others; bubblewrap makes some of its own
+    launcher = "./launch" if level != "namespaces" else str(where / "launch")
+    shutil.copyfile(command[0], where / "launch")
+    os.chmod(where / "launch", 0o755)
+    compiler = command[command.index("--") + 1]
     uid = None
     if confine.has_user(level):
         uid = confine.user()
@@ -61,8 +67,8 @@ def _confined(command: list[str], where: Path, level: str, started: int) -> list
         os.chmod(where, 0o711)  # bubblewrap goes there as root, without any privilege
     return confine.command(
         level,
-        [os.path.abspath(compiler), *command[1:]],
-        readable=["/etc/alternatives", *_installation(compiler)],
+        [launcher, *command[1:]],
+        readable=["/etc/alternatives", compiler, *_installation(compiler)],
         writable=[str(where)],
         uid=uid,
         still=True,
@@ -93,9 +99,15 @@ def call(command: list[str], where: Path, level: str) -> bytes:
             about the program.
         FileNotFoundError: there is no compiler.
     """
-    env = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C"}
+    path = os.environ.get("PATH", "/usr/bin:/bin")
+    env = {"PATH": path, "LC_ALL": "C"}
     limits = LIMITS
-    name = command[0]
+    compiler = shutil.which(command[0], path=path)
+    if compiler is None:
+        raise FileNotFoundError(f"there is no compiler {command[0]}")
+    control = Control()
+    launcher = [str(warden.launcher(level)), "-c", str(control.theirs.fileno()), "--"]
+    command = [*launcher, os.path.abspath(compiler), *command[1:]]
     # tells whether there was a compiler at all, in which no source has a say
     started = os.memfd_create("started")
     if level != "none":
@@ -104,45 +116,55 @@ def call(command: list[str], where: Path, level: str) -> bytes:
         # the folders above need not be open to it
         env["TMPDIR"] = "."
     with open(started, "rb") as marker, open(where / "program.txt", "w+b") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=where,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=env,
+            preexec_fn=lambda: _limit(limits),
+            pass_fds=[control.theirs.fileno(), *([started] if level != "none" else [])],
+        )
         try:
-            process = subprocess.Popen(
-                command,
-                cwd=where,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=env,
-                start_new_session=True,
-                preexec_fn=lambda: _limit(limits),
-                pass_fds=[started] if level != "none" else [],
-            )
-        except FileNotFoundError:
-            raise FileNotFoundError(f"there is no compiler {name}") from None
-        try:
-            process.wait(SECONDS)
-        except subprocess.TimeoutExpired:
-            raise Broken(f"the compiler did not end within {SECONDS} s") from None
+            control.theirs.close()
+            status = _wait(control)
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            control.close()
             process.wait()
         output.seek(0)
         said = output.read(_MAX_SAID)
         marker.seek(0)
-        was_started = marker.read() == b"s" and process.returncode != _NOT_STARTED
-    if level != "none" and not was_started:
+        was_started = marker.read() == b"s"
+    ends = {status, process.returncode}
+    if level != "none" and (not was_started or not ends.isdisjoint(_NOT_STARTED)):
         why = said.decode("utf-8", "replace").split("\n")[0]
         raise Broken(f"the compiler can't be confined: {why}")
-    # bubblewrap says so of its child
-    killed = (-signal.SIGKILL, 128 + signal.SIGKILL)
-    if process.returncode in killed or _KILLED.search(said):
+    if status in (None, -signal.SIGKILL) or _KILLED.search(said):
         raise Broken("the compiler was killed")
-    if process.returncode < 0 and not said:
-        return f"the compiler was ended by signal {-process.returncode}\n".encode()
+    if status < 0 and not said:
+        return f"the compiler was ended by signal {-status}\n".encode()
     if level != "none":
         # as the compiler itself names its temporary files elsewhere
         said = _TEMPORARY.sub(rb"/tmp/\1", said)
     return said
+
+
+def _wait(control: Control) -> int | None:
+    """Return how the compiler ended: its status, or less than 0 for a signal; None if unknown.
+
+    Raises:
+        Broken: it does not end.
+    """
+    deadline = time.monotonic() + SECONDS
+    while not control.ended:
+        left = deadline - time.monotonic()
+        if left <= 0 or not select.select([control], [], [], left)[0]:
+            raise Broken(f"the compiler did not end within {SECONDS} s")
+        for word, number, _sender in control.receive():
+            if word in ("exit", "signal"):
+                return number if word == "exit" else -number
+    return None
 
 
 def take(made: Path, level: str) -> Path | None:

@@ -102,6 +102,7 @@ static int nlimits;
 static int occupied;
 static int third = -1;
 static pid_t launcher;
+static pid_t program;
 #ifdef WARDEN
 static int questions = -1;
 static int guarded;
@@ -401,7 +402,10 @@ become(char **argv)
 	die(argv[0]);
 }
 
-/* Kill every child and its process group; a group of many, once. */
+/*
+ * Kill every child and its process group; a group of many, once.  Without /proc,
+ * as a compiler is run, only the program and its group are known.
+ */
 static void
 sweep(void)
 {
@@ -422,6 +426,9 @@ sweep(void)
 			(void)kill(pid, SIGKILL);
 		}
 		fclose(fp);
+	} else {
+		(void)kill(program, SIGKILL);
+		(void)kill(-program, SIGKILL);
 	}
 }
 
@@ -447,7 +454,7 @@ end_all(void)
 }
 
 static void
-reap(pid_t program)
+reap(void)
 {
 	static int orphans;
 	int status;
@@ -496,7 +503,7 @@ wait_for_start(int started)
 
 /* Wait for the program's end, its orphans' ends, and the order to end them. */
 static void
-watch_over(pid_t pid, int sigfd)
+watch_over(int sigfd)
 {
 	struct pollfd fds[] = {
 	    {.fd = control, .events = POLLIN},
@@ -516,7 +523,7 @@ watch_over(pid_t pid, int sigfd)
 			end_all();
 		if (fds[1].revents != 0) {
 			(void)read(sigfd, &info, sizeof(info));
-			reap(pid);
+			reap();
 		}
 #ifdef WARDEN
 		if (fds[2].revents != 0)
@@ -533,7 +540,6 @@ int
 main(int argc, char **argv)
 {
 	sigset_t all;
-	pid_t pid;
 	int opt, sigfd, null, started[2];
 
 	while ((opt = getopt(argc, argv, "+c:n:k:i:l:o:3:" WARDEN_OPTIONS)) !=
@@ -589,10 +595,10 @@ main(int argc, char **argv)
 	launcher = getpid();
 	/* whoever runs as the same user shall not look into us; exec ends that */
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	pid = fork();
-	if (pid == -1)
+	program = fork();
+	if (program == -1)
 		die("fork");
-	if (pid == 0)
+	if (program == 0)
 		become(argv);
 	close(started[1]);
 	/* The program's pipes must be its own: they end when it ends. */
@@ -605,11 +611,11 @@ main(int argc, char **argv)
 	if (third != -1)
 		close(third);
 	wait_for_start(started[0]);
-	say("pid", pid);
+	say("pid", program);
 #ifdef WARDEN
 	if (most_memory > 0)
 		start_looking();
 #endif
-	watch_over(pid, sigfd);
+	watch_over(sigfd);
 	return 0;
 }
