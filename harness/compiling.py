@@ -167,6 +167,19 @@ def _wait(control: Control) -> int | None:
     return None
 
 
+def read(made: Path) -> bytes | None:
+    """Return what is in a file that the compiler made; None if there is none.
+
+    Whatever else has its name is no file of the compiler's.
+    """
+    try:
+        fd = os.open(made, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    with open(fd, "rb") as source:
+        return source.read() if stat.S_ISREG(os.fstat(fd).st_mode) else None
+
+
 def take(made: Path, level: str) -> Path | None:
     """Return the file that the compiler made; None if there is none.
 
@@ -174,16 +187,12 @@ def take(made: Path, level: str) -> Path | None:
     """
     if level == "none":
         return made if made.exists() else None
-    try:
-        fd = os.open(made, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
+    data = read(made)
+    if data is None:
         return None
     copy = made.with_name("program.mine")
-    with open(fd, "rb") as source:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            return None
-        # our own from the beginning
-        made_by_us = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o755)
-        with open(made_by_us, "wb") as target:
-            shutil.copyfileobj(source, target)
+    # our own from the beginning
+    fd = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o755)
+    with open(fd, "wb") as target:
+        target.write(data)
     return copy
