@@ -85,17 +85,21 @@ def compiler() -> list[str]:
 
 
 @functools.cache
-def _version() -> str:
-    done = subprocess.run([*compiler(), "--version"], capture_output=True, text=True, check=False)
-    return done.stdout.splitlines()[0] if done.stdout else ""
+def _about(*command: str) -> str:
+    try:
+        done = subprocess.run([*command, "--version"], capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return done.stdout
 
 
 def compiler_version() -> str:
     """Return the first line of what the compiler says of itself."""
-    try:
-        return _version()
-    except OSError:
-        return ""
+    return _about(*compiler()).partition("\n")[0]
+
+
+def _is_gcc() -> bool:
+    return "Free Software Foundation" in _about(*compiler())
 
 
 def _wanted(kind: str) -> tuple[str, ...]:
@@ -149,8 +153,7 @@ def _refusal(flags: list[str], level: str = "none") -> str:
         (where / "x.c").write_text("int main(void) { return 0; }\n", encoding="ascii")
         # only a sanitizer needs a library, which may be missing
         link = [] if any("-fsanitize" in flag for flag in flags) else ["-c"]
-        command = [*compiler(), "-Werror", *flags, *link, "-o", "x", "./x.c"]
-        said = compiling.call(command, where, level)
+        said = _ask(["-Werror", *flags, *link, "-o", "x", "./x.c"], where, level)
         if (where / "x").exists():
             return ""
     return said.decode("utf-8", "replace") or "it fails"
@@ -292,14 +295,15 @@ def _compile(files, flags, binary: Path, said: Path, level: str) -> None:
         for name, data in files.items():
             (where / name).write_bytes(data)
         sources = sorted(f"./{name}" for name in files if name.endswith(".c"))
-        text = _ask(["-I.", "-c", *sources], flags, where, level)
+        text = _ask([*flags, "-I.", "-c", *sources], where, level)
         objects = {f"{name[:-2]}.o": compiling.read(where / f"{name[:-2]}.o") for name in sources}
         steers = _steering(objects)
         made = None
         if steers:
             text = steers
         elif all(objects.values()):
-            text += _ask(["-o", "program.out", *objects, "-lpthread"], flags, where, level)
+            words = [*flags, "-o", "program.out", *objects, "-lpthread"]
+            text += _ask(words, where, level)
             made = compiling.take(where / "program.out", level)
         text = _words(text)
         if made is not None:
@@ -313,8 +317,8 @@ def _compile(files, flags, binary: Path, said: Path, level: str) -> None:
         shutil.rmtree(where, ignore_errors=True)
 
 
-def _ask(words: list[str], flags, where: Path, level: str) -> bytes:
-    said = compiling.call([*compiler(), *flags, *words], where, level)
+def _ask(words: list[str], where: Path, level: str) -> bytes:
+    said = compiling.call([*compiler(), *words], where, level, _is_gcc())
     return said.replace(f"{where}/".encode(), b"")
 
 

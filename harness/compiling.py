@@ -38,9 +38,11 @@ _MAX_SAID = 16000
 _TEMPORARY = re.compile(rb"(?<![\w./])\./(cc\w{6}\.[os]|[\w-]+-[0-9a-f]{6}\.[os])")
 # The exit status of confine.c and of launch.c, and of no compiler.
 _NOT_STARTED = (125, 127)
-# What the compiler says when one of its parts was killed.  A source can make it
-# say that, too; then nobody knows, and a person looks at it.
+# What gcc says when one of its parts was killed: so it stands on its stderr, where
+# nothing else does, if the parts are told to say what they say on stdout.  A source
+# can bring those to say anything.
 _KILLED = re.compile(rb"^[\w.+-]+: fatal error: Killed signal terminated program \S+$", re.M)
+_PARTS_ON_STDOUT = ("-wrapper", 'sh,-c,exec "$0" "$@" 2>&1')
 
 
 def _limit(limits: dict[int, int]) -> None:
@@ -86,13 +88,14 @@ def _installation(compiler: str) -> list[str]:
     return [str(found if prefix in homes else prefix)]
 
 
-def call(command: list[str], where: Path, level: str) -> bytes:
+def call(command: list[str], where: Path, level: str, gcc: bool = False) -> bytes:
     """Run the compiler and all its parts; return what they say.
 
     Args:
         command: the compiler and its arguments.
         where: its folder, with the sources; paths are relative to it.
         level: how it is confined; one of ``confine.LEVELS``.
+        gcc: whether it is gcc, whose parts are programs of their own.
 
     Raises:
         Broken: somebody killed it, or it can't be confined, which says nothing
@@ -107,7 +110,8 @@ def call(command: list[str], where: Path, level: str) -> bytes:
         raise FileNotFoundError(f"there is no compiler {command[0]}")
     control = Control()
     launcher = [str(warden.launcher(level)), "-c", str(control.theirs.fileno()), "--"]
-    command = [*launcher, os.path.abspath(compiler), *command[1:]]
+    parts = _PARTS_ON_STDOUT if gcc else ()
+    command = [*launcher, os.path.abspath(compiler), *parts, *command[1:]]
     # tells whether there was a compiler at all, in which no source has a say
     started = os.memfd_create("started")
     if level != "none":
@@ -115,13 +119,17 @@ def call(command: list[str], where: Path, level: str) -> bytes:
         limits = {**LIMITS, **_CONFINED_LIMITS}
         # the folders above need not be open to it
         env["TMPDIR"] = "."
-    with open(started, "rb") as marker, open(where / "program.txt", "w+b") as output:
+    with (
+        open(started, "rb") as marker,
+        open(where / "parts.txt", "w+b") as output,
+        open(where / "program.txt", "w+b") as errors,
+    ):
         process = subprocess.Popen(
             command,
             cwd=where,
             stdin=subprocess.DEVNULL,
             stdout=output,
-            stderr=subprocess.STDOUT,
+            stderr=errors,
             env=env,
             preexec_fn=lambda: _limit(limits),
             pass_fds=[control.theirs.fileno(), *([started] if level != "none" else [])],
@@ -133,14 +141,16 @@ def call(command: list[str], where: Path, level: str) -> bytes:
             control.close()
             process.wait()
         output.seek(0)
-        said = output.read(_MAX_SAID)
+        errors.seek(0)
+        own = errors.read(_MAX_SAID)
+        said = output.read(_MAX_SAID) + own
         marker.seek(0)
         was_started = marker.read() == b"s"
     ends = {status, process.returncode}
     if level != "none" and (not was_started or not ends.isdisjoint(_NOT_STARTED)):
-        why = said.decode("utf-8", "replace").split("\n")[0]
+        why = own.decode("utf-8", "replace").split("\n")[0]
         raise Broken(f"the compiler can't be confined: {why}")
-    if status in (None, -signal.SIGKILL) or _KILLED.search(said):
+    if status in (None, -signal.SIGKILL) or (gcc and _KILLED.search(own)):
         raise Broken("the compiler was killed")
     if status < 0 and not said:
         return f"the compiler was ended by signal {-status}\n".encode()
