@@ -547,13 +547,19 @@ class Process:
         deadline = time.monotonic() + _END_LIMIT
         while True:
             strays = [pid for pid in proc.children(os.getpid()) if pid not in launchers]
+            if not strays or time.monotonic() > deadline:
+                return strays
+            # only we can reap them, so a number stays theirs; the first to end may
+            # leave children of its own to us
+            first = os.pidfd_open(strays[0])
             for pid in strays:
                 with contextlib.suppress(OSError):
                     os.kill(pid, signal.SIGKILL)
+            select.select([first], [], [], max(0.0, deadline - time.monotonic()))
+            os.close(first)
+            for pid in strays:
+                with contextlib.suppress(OSError):
                     os.waitpid(pid, os.WNOHANG)
-            if not strays or time.monotonic() > deadline:
-                return strays
-            time.sleep(0.0001)  # poll step: killed, but not dead yet
 
     # -- the launcher's lines ------------------------------------------------
 
