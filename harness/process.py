@@ -200,12 +200,20 @@ class Process:
         limit = blocked.timeout
         return blocking.hidden_timeout(pid or self.pid, blocked) if limit is None else limit
 
-    def may_have_timer(self) -> bool:
-        """Whether an alarm that can't be seen may still wake the program."""
+    def catches_timer(self) -> bool:
+        """Whether the program would notice a timer that can't be seen; it may have none."""
         return any(
             signal.SIGALRM in proc.signals(pid, "SigCgt") or proc.has_posix_timers(pid)
             for pid in self.tree()
         )
+
+    def may_have_timer(self) -> bool:
+        """Whether an alarm that can't be seen may still wake the program.
+
+        Who blocks its signal may wait for that by sigwait or a signalfd.
+        """
+        blocks = any(signal.SIGALRM in proc.signals(pid, "SigBlk") for pid in self.tree())
+        return blocks or self.catches_timer()
 
     def check_output_limit(self, due: str) -> None:
         """Fail the check when the program prints without end."""
