@@ -84,7 +84,8 @@ class Program:
             keep: descriptors of ours that the program shall have too.
             ignore: numbers of signals that are ignored when the program starts.
             limits: resource limits by name, as native/launch.c knows them.
-            leaks: whether a memory leak is to be reported at the end.
+            leaks: whether a memory leak is to be reported at the end; then it may
+                execute no file, not even its own, with another environment.
             env: what its environment shall have besides, or otherwise.
             show: how the step shows the arguments.
             occupied: leave it no descriptor below this number.
@@ -119,6 +120,8 @@ class Program:
             command += ["-o", str(occupied)]
         if third is not None:
             command += ["-3", str(third)]
+        if leaks:
+            command += ["-x"]
         for key, value in {"core": 0, "fsize": 64 << 20, **(limits or {})}.items():
             command += ["-l", f"{key}={value}"]
         command += ["--", self.stage.own_copy(self.path, self.name), *args]

@@ -1,7 +1,7 @@
 /* launch.c - start one program, alone and without privilege, and end all of it.
  *
  * usage: launch -c FD [-n NR,...] [-k FD,...] [-i SIG,...] [-l NAME=VALUE]...
- *               [-o N] [-3 FD] [-g] [-q FD] [-m BYTES] -- PROG [ARG]...
+ *               [-o N] [-3 FD] [-x] [-g] [-q FD] [-m BYTES] -- PROG [ARG]...
  *
  *   -c FD     a UNIX stream socket to the harness.  It carries, as lines, what
  *             became of the program; with the first byte, if -n is given, the
@@ -13,6 +13,8 @@
  *   -l N=V    a resource limit: nofile nproc fsize core cpu stack
  *   -o N      leave the program no descriptor below N: open /dev/null there
  *   -3 FD     a descriptor that the program shall have as its number 3
+ *   -x        neither the program nor what it starts may execute a file; see
+ *             once.c
  *
  * With WARDEN defined, for programs of strangers:
  *
@@ -29,8 +31,10 @@
  * milliseconds and "peak N" in kilobytes.
  */
 #define _GNU_SOURCE
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -101,6 +105,7 @@ static struct {
 static int nlimits;
 static int occupied;
 static int third = -1;
+static int once;
 static pid_t launcher;
 static pid_t program;
 #ifdef WARDEN
@@ -223,6 +228,7 @@ drop_capabilities(void)
 #define RETURN(k) BPF_STMT(BPF_RET | BPF_K, (k))
 
 #include "launch/guard.c"
+#include "launch/once.c"
 #ifdef WARDEN
 #include "launch/scope.c"
 #include "launch/family.c"
@@ -337,6 +343,7 @@ occupy(void)
 static void
 become(char **argv)
 {
+	char *path = argv[0];
 	struct rlimit rl;
 	int i;
 
@@ -398,7 +405,9 @@ become(char **argv)
 			die("seccomp filter");
 		hand_over(fd);
 	}
-	execv(argv[0], argv);
+	if (once)
+		path = only_once(path);
+	execv(path, argv);
 	die(argv[0]);
 }
 
@@ -542,7 +551,7 @@ main(int argc, char **argv)
 	sigset_t all;
 	int opt, sigfd, null, started[2];
 
-	while ((opt = getopt(argc, argv, "+c:n:k:i:l:o:3:" WARDEN_OPTIONS)) !=
+	while ((opt = getopt(argc, argv, "+c:n:k:i:l:o:3:x" WARDEN_OPTIONS)) !=
 	    -1) {
 		switch (opt) {
 		case 'c':
@@ -565,6 +574,9 @@ main(int argc, char **argv)
 			break;
 		case '3':
 			third = number(optarg);
+			break;
+		case 'x':
+			once = 1;
 			break;
 #ifdef WARDEN
 		case 'g':
