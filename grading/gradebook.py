@@ -6,6 +6,7 @@ of one person the newest counts, where the export has their times.
 """
 
 import csv
+import re
 import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from .notes import notes
 _WIDTH = 80
 _ID_WIDTH = 16
 _INDENT = " " * 4
+# Where a formula begins; the wide signs count in some languages.
+_FORMULA = re.compile(r"^(?=[ '])|(?:^|(?<=;))(?=\s*[=+\-@\uff0b\uff0d\uff1d\uff20])")
 
 
 def path(run: Path) -> Path:
@@ -135,9 +138,11 @@ def columns(rows: Iterable[dict]) -> Columns:
 
 
 def harmless(cell) -> str:
-    """Return a cell that no spreadsheet takes for a formula."""
-    text = report.escape(str(cell)).replace("\n", " ").replace("\t", " ")
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", " ", "'")) else text
+    """Return a cell that no spreadsheet takes for a formula, nor a part of it for one.
+
+    In many countries a spreadsheet begins another cell at each semicolon.
+    """
+    return _FORMULA.sub("'", report.escape(str(cell)).replace("\n", " ").replace("\t", " "))
 
 
 def write(run: Path, rows: Iterable[dict], about: Columns) -> None:

@@ -22,7 +22,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import compiling, intake
+from . import compiling, intake, steering
 from .failure import Broken
 from .labs import ROOT, Lab, Unknown
 
@@ -102,17 +102,21 @@ def compiler() -> list[str]:
 
 
 @functools.cache
-def _version() -> str:
-    done = subprocess.run([*compiler(), "--version"], capture_output=True, text=True, check=False)
-    return done.stdout.splitlines()[0] if done.stdout else ""
+def _about(*command: str) -> str:
+    try:
+        done = subprocess.run([*command, "--version"], capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return done.stdout
 
 
 def compiler_version() -> str:
     """Return the first line of what the compiler says of itself."""
-    try:
-        return _version()
-    except OSError:
-        return ""
+    return _about(*compiler()).partition("\n")[0]
+
+
+def _is_gcc() -> bool:
+    return "Free Software Foundation" in _about(*compiler())
 
 
 def _wanted(kind: str) -> tuple[str, ...]:
@@ -166,8 +170,7 @@ def _refusal(flags: list[str], level: str = "none") -> str:
         (where / "x.c").write_text("int main(void) { return 0; }\n", encoding="ascii")
         # only a sanitizer needs a library, which may be missing
         link = [] if any("-fsanitize" in flag for flag in flags) else ["-c"]
-        command = [*compiler(), "-Werror", *flags, *link, "-o", "x", "./x.c"]
-        said = compiling.call(command, where, level)
+        said = _ask(["-Werror", *flags, *link, "-o", "x", "./x.c"], where, level)
         if (where / "x").exists():
             return ""
     return said.decode("utf-8", "replace") or "it fails"
@@ -308,21 +311,21 @@ def _compile(files, flags, binary: Path, said: Path, level: str) -> None:
     try:
         for name, data in files.items():
             (where / name).write_bytes(data)
-        objects = sorted(f"./{name}" for name in files if name.endswith(".c"))
-        command = [
-            *compiler(),
-            *flags,
-            "-I.",
-            "-o",
-            "program.out",
-            *objects,
-            "-lpthread",
-        ]
-        text = _words(compiling.call(command, where, level).replace(f"{where}/".encode(), b""))
-        made = compiling.take(where / "program.out", level)
+        sources = sorted(f"./{name}" for name in files if name.endswith(".c"))
+        text = _ask([*flags, "-I.", "-c", *sources], where, level)
+        objects = {f"{name[:-2]}.o": compiling.read(where / f"{name[:-2]}.o") for name in sources}
+        steers = _steering(objects)
+        made = None
+        if steers:
+            text = steers
+        elif all(objects.values()):
+            words = [*flags, "-o", "program.out", *objects, "-lpthread"]
+            text += _ask(words, where, level)
+            made = compiling.take(where / "program.out", level)
+        text = _words(text)
         if made is not None:
             made.rename(binary)
-        elif _refusal([flag for flag in flags if flag != _RENAME], level):
+        elif not steers and _refusal([flag for flag in flags if flag != _RENAME], level):
             raise _FlagsRefused(
                 f"the compiler fails on an empty program too: {text.strip()[-200:]}"
             )
@@ -331,14 +334,32 @@ def _compile(files, flags, binary: Path, said: Path, level: str) -> None:
         shutil.rmtree(where, ignore_errors=True)
 
 
+def _ask(words: list[str], where: Path, level: str) -> bytes:
+    said = compiling.call([*compiler(), *words], where, level, _is_gcc())
+    return said.replace(f"{where}/".encode(), b"")
+
+
+def _steering(objects: dict[str, bytes | None]) -> bytes:
+    """Return words about an object that meddles with the sanitizers; nothing if none does."""
+    for path, data in objects.items():
+        name = steering.found(data, path) if data else ""
+        if name:
+            source = f"{path[2:-2]}.c"
+            return (
+                f"{source} names {name}, which steers the sanitizer that checks it: leave that "
+                "alone\n"
+            ).encode()
+    return b""
+
+
 def _words(said: bytes) -> str:
     """Return what the compiler says, without what differs from run to run."""
     text = re.sub(r"(?<![\w./])\./(?=\w)", "", said.decode("utf-8", "replace"))
     text = "".join(
         one if one in "\n\t" or one.isprintable() else f"\\x{ord(one):02x}" for one in text
     )
-    text = re.sub(r"^.*/ld: /tmp/\S+\.o: in function .*\n", "", text, flags=re.M)
-    text = re.sub(r"/tmp/cc\w+\.[os]|/tmp/[\w-]+\.o", "a file", text)
+    text = re.sub(r"^.*/ld: [\w-]+\.o: in function .*\n", "", text, flags=re.M)
+    text = re.sub(r"/tmp/cc\w+\.[os]|/tmp/[\w-]+\.[os]", "a file", text)
     if len(text) > _MAX_TEXT:
         text = text[:_MAX_TEXT] + "\n[more of the same left out]\n"
     return text

@@ -2,19 +2,23 @@
 
 A compiler reads every file that a source names, as large as it may be, and says
 what was in it.  So it gets its own folder and the system's headers, libraries
-and programs, and no network, no /proc and no device but /dev/null.
+and programs, and no network, no /proc and no device but /dev/null.  Like a program
+it is started by the launcher, which ends all its parts when we end.
 """
 
-import contextlib
 import os
 import re
 import resource
+import select
 import shutil
 import signal
 import stat
 import subprocess
+import time
 from pathlib import Path
 
+from . import warden
+from .control import Control
 from .failure import Broken
 
 # What it may use up.  CPU time, so that a busy machine decides nothing.
@@ -32,11 +36,13 @@ SECONDS = 600
 _MAX_SAID = 16000
 # As gcc and clang name what they make on the way.
 _TEMPORARY = re.compile(rb"(?<![\w./])\./(cc\w{6}\.[os]|[\w-]+-[0-9a-f]{6}\.[os])")
-# The exit status of confine.c, and of no compiler.
-_NOT_STARTED = 125
-# What the compiler says when one of its parts was killed.  A source can make it
-# say that, too; then nobody knows, and a person looks at it.
+# The exit status of confine.c and of launch.c, and of no compiler.
+_NOT_STARTED = (125, 127)
+# What gcc says when one of its parts was killed: so it stands on its stderr, where
+# nothing else does, if the parts are told to say what they say on stdout.  A source
+# can bring those to say anything.
 _KILLED = re.compile(rb"^[\w.+-]+: fatal error: Killed signal terminated program \S+$", re.M)
+_PARTS_ON_STDOUT = ("-wrapper", 'sh,-c,exec "$0" "$@" 2>&1')
 
 
 def _limit(limits: dict[int, int]) -> None:
@@ -48,12 +54,14 @@ def _limit(limits: dict[int, int]) -> None:
 
 
 def _confined(command: list[str], where: Path, level: str, started: int) -> list[str]:
-    """Return the command that runs a compiler at a level above none."""
+    """Return the command that runs a launcher and its compiler at a level above none."""
     from . import confine  # which compiles its own parts
 
-    compiler = shutil.which(command[0])
-    if compiler is None:
-        return command
+    # the folders above may be closed to others; bubblewrap makes some of its own
+    launcher = "./launch" if level != "namespaces" else str(where / "launch")
+    shutil.copyfile(command[0], where / "launch")
+    os.chmod(where / "launch", 0o755)
+    compiler = command[command.index("--") + 1]
     uid = None
     if confine.has_user(level):
         uid = confine.user()
@@ -61,8 +69,8 @@ def _confined(command: list[str], where: Path, level: str, started: int) -> list
         os.chmod(where, 0o711)  # bubblewrap goes there as root, without any privilege
     return confine.command(
         level,
-        [os.path.abspath(compiler), *command[1:]],
-        readable=["/etc/alternatives", *_installation(compiler)],
+        [launcher, *command[1:]],
+        readable=["/etc/alternatives", compiler, *_installation(compiler)],
         writable=[str(where)],
         uid=uid,
         still=True,
@@ -80,22 +88,30 @@ def _installation(compiler: str) -> list[str]:
     return [str(found if prefix in homes else prefix)]
 
 
-def call(command: list[str], where: Path, level: str) -> bytes:
+def call(command: list[str], where: Path, level: str, gcc: bool = False) -> bytes:
     """Run the compiler and all its parts; return what they say.
 
     Args:
         command: the compiler and its arguments.
         where: its folder, with the sources; paths are relative to it.
         level: how it is confined; one of ``confine.LEVELS``.
+        gcc: whether it is gcc, whose parts are programs of their own.
 
     Raises:
         Broken: somebody killed it, or it can't be confined, which says nothing
             about the program.
         FileNotFoundError: there is no compiler.
     """
-    env = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C"}
+    path = os.environ.get("PATH", "/usr/bin:/bin")
+    env = {"PATH": path, "LC_ALL": "C"}
     limits = LIMITS
-    name = command[0]
+    compiler = shutil.which(command[0], path=path)
+    if compiler is None:
+        raise FileNotFoundError(f"there is no compiler {command[0]}")
+    control = Control()
+    launcher = [str(warden.launcher(level)), "-c", str(control.theirs.fileno()), "--"]
+    parts = _PARTS_ON_STDOUT if gcc else ()
+    command = [*launcher, os.path.abspath(compiler), *parts, *command[1:]]
     # tells whether there was a compiler at all, in which no source has a say
     started = os.memfd_create("started")
     if level != "none":
@@ -103,46 +119,75 @@ def call(command: list[str], where: Path, level: str) -> bytes:
         limits = {**LIMITS, **_CONFINED_LIMITS}
         # the folders above need not be open to it
         env["TMPDIR"] = "."
-    with open(started, "rb") as marker, open(where / "program.txt", "w+b") as output:
+    with (
+        open(started, "rb") as marker,
+        open(where / "parts.txt", "w+b") as output,
+        open(where / "program.txt", "w+b") as errors,
+    ):
+        process = subprocess.Popen(
+            command,
+            cwd=where,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=errors,
+            env=env,
+            preexec_fn=lambda: _limit(limits),
+            pass_fds=[control.theirs.fileno(), *([started] if level != "none" else [])],
+        )
         try:
-            process = subprocess.Popen(
-                command,
-                cwd=where,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=env,
-                start_new_session=True,
-                preexec_fn=lambda: _limit(limits),
-                pass_fds=[started] if level != "none" else [],
-            )
-        except FileNotFoundError:
-            raise FileNotFoundError(f"there is no compiler {name}") from None
-        try:
-            process.wait(SECONDS)
-        except subprocess.TimeoutExpired:
-            raise Broken(f"the compiler did not end within {SECONDS} s") from None
+            control.theirs.close()
+            status = _wait(control)
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            control.close()
             process.wait()
         output.seek(0)
-        said = output.read(_MAX_SAID)
+        errors.seek(0)
+        own = errors.read(_MAX_SAID)
+        said = output.read(_MAX_SAID) + own
         marker.seek(0)
-        was_started = marker.read() == b"s" and process.returncode != _NOT_STARTED
-    if level != "none" and not was_started:
-        why = said.decode("utf-8", "replace").split("\n")[0]
+        was_started = marker.read() == b"s"
+    ends = {status, process.returncode}
+    if level != "none" and (not was_started or not ends.isdisjoint(_NOT_STARTED)):
+        why = own.decode("utf-8", "replace").split("\n")[0]
         raise Broken(f"the compiler can't be confined: {why}")
-    # bubblewrap says so of its child
-    killed = (-signal.SIGKILL, 128 + signal.SIGKILL)
-    if process.returncode in killed or _KILLED.search(said):
+    if status in (None, -signal.SIGKILL) or (gcc and _KILLED.search(own)):
         raise Broken("the compiler was killed")
-    if process.returncode < 0 and not said:
-        return f"the compiler was ended by signal {-process.returncode}\n".encode()
+    if status < 0 and not said:
+        return f"the compiler was ended by signal {-status}\n".encode()
     if level != "none":
         # as the compiler itself names its temporary files elsewhere
         said = _TEMPORARY.sub(rb"/tmp/\1", said)
     return said
+
+
+def _wait(control: Control) -> int | None:
+    """Return how the compiler ended: its status, or less than 0 for a signal; None if unknown.
+
+    Raises:
+        Broken: it does not end.
+    """
+    deadline = time.monotonic() + SECONDS
+    while not control.ended:
+        left = deadline - time.monotonic()
+        if left <= 0 or not select.select([control], [], [], left)[0]:
+            raise Broken(f"the compiler did not end within {SECONDS} s")
+        for word, number, _sender in control.receive():
+            if word in ("exit", "signal"):
+                return number if word == "exit" else -number
+    return None
+
+
+def read(made: Path) -> bytes | None:
+    """Return what is in a file that the compiler made; None if there is none.
+
+    Whatever else has its name is no file of the compiler's.
+    """
+    try:
+        fd = os.open(made, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    with open(fd, "rb") as source:
+        return source.read() if stat.S_ISREG(os.fstat(fd).st_mode) else None
 
 
 def take(made: Path, level: str) -> Path | None:
@@ -152,16 +197,12 @@ def take(made: Path, level: str) -> Path | None:
     """
     if level == "none":
         return made if made.exists() else None
-    try:
-        fd = os.open(made, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
+    data = read(made)
+    if data is None:
         return None
     copy = made.with_name("program.mine")
-    with open(fd, "rb") as source:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            return None
-        # our own from the beginning
-        made_by_us = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o755)
-        with open(made_by_us, "wb") as target:
-            shutil.copyfileobj(source, target)
+    # our own from the beginning
+    fd = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o755)
+    with open(fd, "wb") as target:
+        target.write(data)
     return copy

@@ -9,7 +9,7 @@ import contextlib
 from . import blocked
 from .failure import Failure, require
 from .kernel import proc
-from .kernel.syscalls import ACCEPT, MULTIPLEX, READ, SELECT, SLEEP, WAIT_CHILD, WRITE
+from .kernel.syscalls import ACCEPT, MULTIPLEX, READ, SELECT, SLEEP, TIMER, WAIT_CHILD, WRITE
 
 
 def end_of(server, client) -> int:
@@ -163,7 +163,8 @@ def require_waits(server, reads, writes=frozenset(), why_writes: str = "") -> No
     """Require that the server sleeps in one call that waits for just the right ones.
 
     Args:
-        server: the server, which is to come to rest.
+        server: the server, which is to come to rest; with its calls of TIMER
+            noted, if those can be.
         reads: the descriptors that it must wait for to be readable; it may wait
             for more of its own.
         writes: those that it must wait for to be writable, and no others.
@@ -172,10 +173,13 @@ def require_waits(server, reads, writes=frozenset(), why_writes: str = "") -> No
     found = server.wait_asleep(MULTIPLEX, "a server asleep in select or poll")
     shown = f"{found} asks for input from {_show(found.reads)}, for room in {_show(found.writes)}"
     server.stage.tape.add("look", "at what it waits for", shown)
+    limit = server.time_limit(found)
+    timers = ", ".join(sorted(TIMER.intersection(server.noted)))
     require(
-        found.timeout is None,
+        limit is None and not timers,
         "a server that sleeps until something happens",
-        f"asleep in {found} with a time limit of {found.timeout} s",
+        f"asleep in {found}"
+        + (f", after a call of {timers}" if timers else f" with a time limit of {limit} s"),
         "it wakes by a timer and finds nothing to do: no time limit while events can wake it",
     )
     missing = set(reads) - found.reads

@@ -292,10 +292,10 @@ def _try_leaks(level: str) -> None:
     env = environment(leaks=True)
     env["ASAN_OPTIONS"] += ":symbolize=0"
     program = str(build.native("leak", "-fsanitize=address"))
-    with _launched(level, [program, "leak"], env=env) as run:
+    with _launched(level, [program, "leak"], "-x", env=env) as run:
         if run.await_line("exit", "signal")[1] != 99:
             raise OSError("no leak seen in a program that leaks")
-    with _launched(level, [program], env=env) as run:
+    with _launched(level, [program], "-x", env=env) as run:
         if run.await_line("exit", "signal")[1] != 0:
             raise OSError("a leak seen in a program without one")
 

@@ -36,10 +36,14 @@ class End:
 
 
 class Output:
-    """What a program wrote to one of its pipes."""
+    """What a program wrote to one of its pipes.
 
-    def __init__(self, fd: int):
+    ``guarded`` is a context in which to read; see ``stuck``.
+    """
+
+    def __init__(self, fd: int, guarded=contextlib.nullcontext):
         self.fd = fd
+        self._guarded = guarded
         self.data = bytearray()
         self.total = 0
         self.ended = False
@@ -49,10 +53,14 @@ class Output:
 
         An empty pipe is not read: a program that sleeps in splice(2) holds its
         lock, and a read would wait for that, non-blocking or not.
+
+        Raises:
+            Failure: it holds the lock of a pipe that is not empty.
         """
         while not self.ended and select.select([self.fd], [], [], 0)[0]:
             try:
-                chunk = os.read(self.fd, 1 << 18)
+                with self._guarded():
+                    chunk = os.read(self.fd, 1 << 18)
             except BlockingIOError:
                 return
             except OSError:  # EIO: the last one has left the terminal
@@ -96,8 +104,8 @@ class Process:
         self.stdin = stdin
         self._launcher = launcher
         self._control = control
-        self._stdout = stdout
-        self._stderr = stderr
+        self._stdout = None if stdout is None else Output(stdout, self.guarded)
+        self._stderr = Output(stderr, self.guarded)
         self._watched: list[int] = []
         self._poll = select.poll()
         self._before_freeze: dict[int, tuple[str, tuple[int, ...]]] = {}
@@ -116,6 +124,10 @@ class Process:
         # What was used in all, CPU seconds and bytes at a time; 0 until the end.
         self.cpu = 0.0
         self.peak = 0
+
+    def guarded(self):
+        """Return a context for a call on a pipe that the program might keep locked."""
+        return self.stage.guard.over(self._control.order_end)
 
     # -- what the waiting loop asks ------------------------------------------
 
@@ -204,12 +216,20 @@ class Process:
         limit = blocked.timeout
         return blocking.hidden_timeout(pid or self.pid, blocked) if limit is None else limit
 
-    def may_have_timer(self) -> bool:
-        """Whether an alarm that can't be seen may still wake the program."""
+    def catches_timer(self) -> bool:
+        """Whether the program would notice a timer that can't be seen; it may have none."""
         return any(
             signal.SIGALRM in proc.signals(pid, "SigCgt") or proc.has_posix_timers(pid)
             for pid in self.tree()
         )
+
+    def may_have_timer(self) -> bool:
+        """Whether an alarm that can't be seen may still wake the program.
+
+        Who blocks its signal may wait for that by sigwait or a signalfd.
+        """
+        blocks = any(signal.SIGALRM in proc.signals(pid, "SigBlk") for pid in self.tree())
+        return blocks or self.catches_timer()
 
     def check_output_limit(self, due: str) -> None:
         """Fail the check when the program prints without end."""
@@ -486,7 +506,8 @@ class Process:
                     lambda: select.select([], [self.stdin], [], 0)[1], "a program that reads stdin"
                 )
             try:
-                written = os.write(self.stdin, view[:4096])
+                with self.guarded():
+                    written = os.write(self.stdin, view[:4096])
             except BrokenPipeError:
                 with contextlib.suppress(Failure):
                     self.wait_quiet()  # its stdin is closed before it has ended
@@ -549,13 +570,19 @@ class Process:
         deadline = time.monotonic() + _END_LIMIT
         while True:
             strays = [pid for pid in proc.children(os.getpid()) if pid not in launchers]
+            if not strays or time.monotonic() > deadline:
+                return strays
+            # only we can reap them, so a number stays theirs; the first to end may
+            # leave children of its own to us
+            first = os.pidfd_open(strays[0])
             for pid in strays:
                 with contextlib.suppress(OSError):
                     os.kill(pid, signal.SIGKILL)
+            select.select([first], [], [], max(0.0, deadline - time.monotonic()))
+            os.close(first)
+            for pid in strays:
+                with contextlib.suppress(OSError):
                     os.waitpid(pid, os.WNOHANG)
-            if not strays or time.monotonic() > deadline:
-                return strays
-            time.sleep(0.0001)  # poll step: killed, but not dead yet
 
     # -- the launcher's lines ------------------------------------------------
 

@@ -12,7 +12,7 @@ from .clock import Clock
 from .control import Control
 from .failure import Failure, require
 from .kernel import observer, proc, sockdiag, syscalls
-from .process import Output, Process
+from .process import Process
 
 # Set in full, so that nothing in a program's own text can change them.
 _SANITIZER_OPTIONS = (
@@ -84,7 +84,8 @@ class Program:
             keep: descriptors of ours that the program shall have too.
             ignore: numbers of signals that are ignored when the program starts.
             limits: resource limits by name, as native/launch.c knows them.
-            leaks: whether a memory leak is to be reported at the end.
+            leaks: whether a memory leak is to be reported at the end; then it may
+                execute no file, not even its own, with another environment.
             env: what its environment shall have besides, or otherwise.
             show: how the step shows the arguments.
             occupied: leave it no descriptor below this number.
@@ -119,6 +120,8 @@ class Program:
             command += ["-o", str(occupied)]
         if third is not None:
             command += ["-3", str(third)]
+        if leaks:
+            command += ["-x"]
         for key, value in {"core": 0, "fsize": 64 << 20, **(limits or {})}.items():
             command += ["-l", f"{key}={value}"]
         command += ["--", self.stage.own_copy(self.path, self.name), *args]
@@ -140,8 +143,8 @@ class Program:
             control,
             listener,
             in_fd,
-            Output(out_fd) if out_fd is not None else None,
-            Output(err_fd),
+            out_fd,
+            err_fd,
         )
         process.observer = watcher
         process.allowance = machine.leak_checker() if leaks else 0.0

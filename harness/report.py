@@ -57,6 +57,11 @@ def _block(text: str, first: str = "", rest: str = "") -> list[str]:
     return [(first if index == 0 else rest or first) + line for index, line in enumerate(shown)]
 
 
+def _inside(text: str) -> str:
+    """Return text for the middle of a line: what it says of its own accord begins none."""
+    return escape(text).replace("\n", f"\n{_INDENT}            ")
+
+
 def failure(record: dict, number: str) -> str:
     """Return the full text of one check that did not pass."""
     points = f"{record['points']}/{record['max']}"
@@ -69,12 +74,12 @@ def failure(record: dict, number: str) -> str:
         (len(step["text"]) for step in record["steps"] if len(step["text"]) < 48), default=0
     )
     for index, step in enumerate(record["steps"], 1):
-        text = escape(step["text"]).ljust(texts if step["saw"] else 0)
-        saw = f"   {escape(step['saw'])}" if step["saw"] else ""
+        text = _inside(step["text"]).ljust(texts if step["saw"] else 0)
+        saw = f"   {_inside(step['saw'])}" if step["saw"] else ""
         lines.append(f"{_INDENT}{index:>2}. {step['verb']:<{width}}  {text}{saw}".rstrip())
     if record["expected"]:
-        lines.append(f"{_INDENT}=> expected {escape(record['expected'])}")
-        lines.append(f"{_INDENT}   got      {escape(record['got'])}")
+        lines.append(f"{_INDENT}=> expected {_inside(record['expected'])}")
+        lines.append(f"{_INDENT}   got      {_inside(record['got'])}")
     if record["outcome"] == "error":
         lines.append(f"{_INDENT}The checker itself broke here; this is not your mistake.")
         lines += _block(record["why"].strip().split("\n")[-1], _INDENT)

@@ -14,7 +14,7 @@ import struct
 from . import blocked as blocking
 from .failure import Failure
 from .kernel import netns, proc
-from .kernel.syscalls import ACCEPT, MULTIPLEX, READ, SLEEP, WAIT_SIGNAL
+from .kernel.syscalls import ACCEPT, MULTIPLEX, READ, SLEEP, TIMER, WAIT_SIGNAL
 
 O_ASYNC = 0o20000
 
@@ -108,7 +108,7 @@ def expect_asleep(process, inode: int) -> None:
     """Require a program that is asleep until a signal comes, without a timer.
 
     Args:
-        process: the run.
+        process: the run; with its calls of TIMER noted, if those can be.
         inode: of the armed socket.
     """
     step = process.stage.tape.add("wait", f"until {process.name} is asleep")
@@ -140,12 +140,15 @@ def expect_asleep(process, inode: int) -> None:
     limit = blocked.timeout
     if limit is None:
         limit = blocking.hidden_timeout(process.pid, blocked)
-    if limit is not None or process.may_have_timer():
+    if limit is not None or process.catches_timer():
         raise Failure(
             due,
             f"asleep in {blocked}" + (f", for {limit:g} s at most" if limit else ", with a timer"),
             _POLLING,
         )
+    timers = ", ".join(sorted(TIMER.intersection(process.noted)))
+    if timers:
+        raise Failure(due, f"asleep in {blocked}, after a call of {timers}", _POLLING)
 
 
 def why_not_woken(process) -> str:

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import tempfile
 
-from . import build, confine, diagnosis, temporary
+from . import build, confine, diagnosis, stuck, temporary
 from .failure import Failure, Tape
 from .kernel import mounts, netns, prctl, proc, sockdiag
 
@@ -68,6 +68,8 @@ class Stage:
         self.tape = Tape()
         self.processes: list = []
         self.closers: list = []
+        self.guard = stuck.Guard()
+        self.closers.append(self.guard.close)
         self.random = random.Random(f"{seed}/{name}")
         self.private = private
         prctl.adopt_orphans()

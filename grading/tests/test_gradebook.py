@@ -14,6 +14,14 @@ def test_formulas_are_harmless(cell):
     assert gradebook.harmless(cell)[0] not in "=+-@\t\r "
 
 
+@pytest.mark.parametrize("cell", ["a;=1+1", "a; @SUM(A1)", "a;;-1", "\uff1d1+1", "a;\uff0b1"])
+def test_formulas_of_other_countries_are_harmless(cell):
+    """Nor does what a spreadsheet makes a cell of where the semicolon parts them."""
+    for part in gradebook.harmless(cell).split(";"):
+        assert not part.strip().startswith(tuple("=+-@\uff1d\uff0b\uff0d\uff20"))
+    assert gradebook.harmless("two words; and three - four") == "two words; and three - four"
+
+
 def test_hostile_names_in_the_csv(tmp_path):
     """Names come back as one cell each, in one row each."""
     names = ["=HYPERLINK(1)", 'a","b', "two\nlines", "\033[2J", "@x;y"]

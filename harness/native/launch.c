@@ -1,7 +1,7 @@
 /* launch.c - start one program, alone and without privilege, and end all of it.
  *
  * usage: launch -c FD [-n NR,...] [-k FD,...] [-i SIG,...] [-l NAME=VALUE]...
- *               [-o N] [-3 FD] [-g] [-q FD] [-m BYTES] -- PROG [ARG]...
+ *               [-o N] [-3 FD] [-x] [-g] [-q FD] [-m BYTES] -- PROG [ARG]...
  *
  *   -c FD     a UNIX stream socket to the harness.  It carries, as lines, what
  *             became of the program; with the first byte, if -n is given, the
@@ -13,6 +13,8 @@
  *   -l N=V    a resource limit: nofile nproc fsize core cpu stack
  *   -o N      leave the program no descriptor below N: open /dev/null there
  *   -3 FD     a descriptor that the program shall have as its number 3
+ *   -x        neither the program nor what it starts may execute a file; see
+ *             once.c
  *
  * With WARDEN defined, for programs of strangers:
  *
@@ -29,8 +31,10 @@
  * milliseconds and "peak N" in kilobytes.
  */
 #define _GNU_SOURCE
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -94,7 +98,9 @@ static struct {
 static int nlimits;
 static int occupied;
 static int third = -1;
+static int once;
 static pid_t launcher;
+static pid_t program;
 #ifdef WARDEN
 static int questions = -1;
 static int guarded;
@@ -214,6 +220,7 @@ drop_capabilities(void)
 #define RETURN(k) BPF_STMT(BPF_RET | BPF_K, (k))
 
 #include "launch/guard.c"
+#include "launch/once.c"
 #ifdef WARDEN
 #include "launch/scope.c"
 #include "launch/family.c"
@@ -328,6 +335,7 @@ occupy(void)
 static void
 become(char **argv)
 {
+	char *path = argv[0];
 	struct rlimit rl;
 	int i;
 
@@ -389,11 +397,16 @@ become(char **argv)
 			die("seccomp filter");
 		hand_over(fd);
 	}
-	execv(argv[0], argv);
+	if (once)
+		path = only_once(path);
+	execv(path, argv);
 	die(argv[0]);
 }
 
-/* Kill every child and its process group; a group of many, once. */
+/*
+ * Kill every child and its process group; a group of many, once.  Without /proc,
+ * as a compiler is run, only the program and its group are known.
+ */
 static void
 sweep(void)
 {
@@ -414,6 +427,9 @@ sweep(void)
 			(void)kill(pid, SIGKILL);
 		}
 		fclose(fp);
+	} else {
+		(void)kill(program, SIGKILL);
+		(void)kill(-program, SIGKILL);
 	}
 }
 
@@ -439,7 +455,7 @@ end_all(void)
 }
 
 static void
-reap(pid_t program)
+reap(void)
 {
 	static int orphans;
 	int status;
@@ -488,7 +504,7 @@ wait_for_start(int started)
 
 /* Wait for the program's end, its orphans' ends, and the order to end them. */
 static void
-watch_over(pid_t pid, int sigfd)
+watch_over(int sigfd)
 {
 	struct pollfd fds[] = {
 	    {.fd = control, .events = POLLIN},
@@ -508,7 +524,7 @@ watch_over(pid_t pid, int sigfd)
 			end_all();
 		if (fds[1].revents != 0) {
 			(void)read(sigfd, &info, sizeof(info));
-			reap(pid);
+			reap();
 		}
 #ifdef WARDEN
 		if (fds[2].revents != 0)
@@ -525,10 +541,9 @@ int
 main(int argc, char **argv)
 {
 	sigset_t all;
-	pid_t pid;
 	int opt, sigfd, null, started[2];
 
-	while ((opt = getopt(argc, argv, "+c:n:k:i:l:o:3:" WARDEN_OPTIONS)) !=
+	while ((opt = getopt(argc, argv, "+c:n:k:i:l:o:3:x" WARDEN_OPTIONS)) !=
 	    -1) {
 		switch (opt) {
 		case 'c':
@@ -551,6 +566,9 @@ main(int argc, char **argv)
 			break;
 		case '3':
 			third = number(optarg);
+			break;
+		case 'x':
+			once = 1;
 			break;
 #ifdef WARDEN
 		case 'g':
@@ -581,10 +599,10 @@ main(int argc, char **argv)
 	launcher = getpid();
 	/* whoever runs as the same user shall not look into us; exec ends that */
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	pid = fork();
-	if (pid == -1)
+	program = fork();
+	if (program == -1)
 		die("fork");
-	if (pid == 0)
+	if (program == 0)
 		become(argv);
 	close(started[1]);
 	/* The program's pipes must be its own: they end when it ends. */
@@ -597,11 +615,11 @@ main(int argc, char **argv)
 	if (third != -1)
 		close(third);
 	wait_for_start(started[0]);
-	say("pid", pid);
+	say("pid", program);
 #ifdef WARDEN
 	if (most_memory > 0)
 		start_looking();
 #endif
-	watch_over(pid, sigfd);
+	watch_over(sigfd);
 	return 0;
 }

@@ -268,9 +268,15 @@ def test_killed_compiler(lab, tmp_path, monkeypatch):
 
 
 def test_killed_part_of_a_compiler(lab, tmp_path, monkeypatch):
-    """So does one whose part was killed; it says so itself, in these words."""
+    """So does one whose part was killed."""
+    if not build._is_gcc():
+        pytest.skip("only gcc tells")
     build.flags("check")
-    _compiler(tmp_path, monkeypatch, "echo 'cc: fatal error: Killed signal terminated program cc1'")
+    part = tmp_path / "parts" / "cc1"
+    part.parent.mkdir()
+    part.write_text(f"#!/bin/sh\nkill -{signal.SIGKILL:d} $$\n")
+    part.chmod(0o755)
+    _compiler(tmp_path, monkeypatch, f'exec {build.compiler()[0]} -B{part.parent}/ "$@"')
     with pytest.raises(Broken, match="was killed"):
         build.build(lab, "one")
     monkeypatch.undo()
@@ -278,7 +284,7 @@ def test_killed_part_of_a_compiler(lab, tmp_path, monkeypatch):
 
 # What a source makes the compiler say, to seem to be of others.
 POSES = {
-    "killed": "#error Killed signal terminated program cc1",
+    "killed": '#line 1 "x\\ncc: fatal error: Killed signal terminated program cc1\\n"\n#error x',
     "unconfined": '#line 1 "confine: no"\n#error x',
     "without namespaces": '#line 1 "bwrap: no"\n#error x',
 }
@@ -319,3 +325,53 @@ def test_native_once():
     path = build.native("leak")
     assert build.native("leak") == path
     assert build.native("leak", "-O0") != path
+
+
+# How a program names what steers a sanitizer, and which name it is.
+STEERS = {
+    "int __lsan_is_turned_off(void) { return 1; }": "__lsan_is_turned_off",
+    "void __lsan_disable(void);\nvoid f(void) { __lsan_disable(); }": "__lsan_disable",
+    'int off(void) __asm__("__ls" "an_is_turned_off");\nint off(void) { return 1; }': (
+        "__lsan_is_turned_off"
+    ),
+    "#define JOIN(a, b) a##b\nvoid JOIN(__lsan_do_, leak_check)(void);\n"
+    "__attribute__((weak)) void JOIN(__lsan_do_, leak_check)(void) {}": "__lsan_do_leak_check",
+    'const char *__asan_default_options(void) { return ""; }': "__asan_default_options",
+    "void __ubsan_handle_add_overflow_abort(void) {}": "__ubsan_handle_add_overflow_abort",
+    "void __sanitizer_set_death_callback(void (*f)(void));\n"
+    "void f(void) { __sanitizer_set_death_callback(f); }": "__sanitizer_set_death_callback",
+    "#ifdef __SANITIZE_ADDRESS__\nint __lsan_is_turned_off(void) { return 1; }\n#else\n"
+    "#if __has_feature(address_sanitizer)\nint __lsan_is_turned_off(void) { return 1; }\n"
+    "#endif\n#endif": "__lsan_is_turned_off",
+}
+
+
+@pytest.mark.parametrize("source", STEERS)
+@pytest.mark.parametrize("cc", ["gcc", "clang"])
+def test_steering_the_sanitizer(lab, monkeypatch, cc, source):
+    """A program that names the sanitizers' interface is refused, with that name."""
+    if shutil.which(cc) is None:
+        pytest.skip(f"there is no {cc} here")
+    monkeypatch.setattr(build, "compiler", lambda: [cc])
+    (lab.source / "one.c").write_text(f"{source}\n{MAIN}")
+    built = build.build(lab, "one")
+    assert not built.ok
+    assert f"one.c names {STEERS[source]}, which steers the sanitizer" in built.text
+
+
+@pytest.mark.parametrize("cc", ["gcc", "clang"])
+def test_what_compilers_name_themselves(lab, monkeypatch, cc):
+    """A program that only looks like it, with all that is checked, is none of these."""
+    if shutil.which(cc) is None:
+        pytest.skip(f"there is no {cc} here")
+    monkeypatch.setattr(build, "compiler", lambda: [cc])
+    text = (
+        "#include <string.h>\nstatic int __lsan_mine;\nint g[4];\n"
+        "__attribute__((noreturn)) static void f(void) { __builtin_trap(); }\n"
+        "int h(int n, char *p) { int a[9]; char v[n]; memset(v, 1, n); memcpy(p, v, n);\n"
+        "  for (int i = 0; i < n; i++) { int b[3]; a[i] = g[i] * n + (1 << n); b[i] = n / a[i];\n"
+        "    if (b[i] < n - 1) f(); } return __lsan_mine + a[n]; }\n"
+    )
+    (lab.source / "one.c").write_text(text + MAIN)
+    built = build.build(lab, "one")
+    assert built.ok, built.text

@@ -30,6 +30,8 @@ NAMED = {
     "closed": "its stdout, descriptor 1, leads to /dev/null: the program did that itself",
     "daemon": "incsrv ended and left a process behind that goes on",
     "stops": "it was stopped by a signal such as SIGSTOP, which the checker did not send",
+    "splices": "a pipe that the program keeps locked while it sleeps",
+    "sends": "a pipe that the program keeps locked while it sleeps",
     "group": "the program killed itself or its whole process group",
     "traced": "incsrv was killed by SIGTRAP",
     "disk": "it wrote a file larger than it may",

@@ -15,7 +15,7 @@ from harness.tests.arena import LAB, Arena, validate
 from harness.tests.test_attacks import process_namespace
 
 PROGRAMS = Path(__file__).resolve().parent / "programs"
-ATTACKS = ("hidden", "sanitizer", "breaks")
+ATTACKS = ("hidden", "sanitizer", "again", "breaks")
 LEVELS = ("none", "best")
 WRONG = "inccli"
 

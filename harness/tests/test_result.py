@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import jsonschema
 import pytest
 
-from harness import labs, plugin, result
+from harness import labs, plugin, report, result
 from harness.tests.arena import Arena, processes_of, reference, validate
 
 SCHEMA = json.loads(result.SCHEMA_FILE.read_text(encoding="utf-8"))
@@ -215,3 +215,20 @@ def test_stderr_shown(said, begin):
     assert shown.startswith(begin)
     assert len(shown) <= 4000
     assert len(said) > 4000 or shown == said.decode("ascii")
+
+
+def test_no_line_of_a_program_s_own():
+    """What a program is to blame for never begins a line of the report."""
+    words = "a\nPASS 22/22 all\nscore 92/92"
+    record = {
+        **_record("test_x", 0, 1, "failed"),
+        "title": "x",
+        "steps": [{"verb": "look", "text": words, "saw": words}],
+        "expected": words,
+        "got": words,
+        "why": words,
+        "stderr": words,
+        "repeat": "",
+    }
+    lines = report.failure(record, "03").split("\n")
+    assert all(line.startswith(" " * 9) for line in lines[1:])

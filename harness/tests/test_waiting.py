@@ -336,7 +336,7 @@ def test_events_are_no_polling(world):
     world(work)
 
 
-HIDDEN = ["timerfd", "timer_create", "setitimer"]
+HIDDEN = ["timerfd", "timer_create", "setitimer", "signalfd"]
 if not probes.failing("pidfd_getfd"):
     HIDDEN.append("rcvtimeo")
 

@@ -256,7 +256,7 @@ def test_nothing_left(program):
 
     timer = blocked.timeout or hidden_timeout(process.pid, blocked)
     require(
-        not timer and not process.may_have_timer(),
+        not timer and not process.catches_timer(),
         "asleep in a read without any timer",
         f"a timer of {timer:g} s" if timer else "a timer of its own",
         "the time limit is for the connection: a server may be silent for longer",

@@ -8,7 +8,7 @@ import socket
 from harness import Failure, check, diagnosis, require, strange
 from harness.kernel import netns, proc
 from harness.kernel.proc import O_NONBLOCK
-from harness.kernel.syscalls import MULTIPLEX, SELECT
+from harness.kernel.syscalls import MULTIPLEX, SELECT, TIMER
 from harness.multiplex import why_busy
 from harness.peers import Door
 
@@ -466,7 +466,7 @@ def test_broken(program):
 )
 def test_idle(program):
     """sleeps without a timer while there is nothing to do, also after the end of stdin"""
-    process, server = begin(program)
+    process, server = begin(program, note=TIMER if program.stage.can("notify") else ())
     why = "stdin at its end is always readable: leave it out of the set then"
     for what in ("both are silent", "stdin has ended"):
         program.stage.tape.add("note", what)
@@ -475,12 +475,15 @@ def test_idle(program):
         except Failure as failure:
             failure.why = why if what == "stdin has ended" else failure.why
             raise
+        limit = process.time_limit(blocked)
+        timers = ", ".join(sorted(set(process.noted)))
         require(
-            blocked.timeout is None and not blocked.writes,
+            limit is None and not timers and not blocked.writes,
             "asleep without a time limit, and nothing watched for writing",
             f"asleep in {blocked}"
             + (f", write {sorted(blocked.writes)}" if blocked.writes else "")
-            + ("" if blocked.timeout is None else f", for {blocked.timeout:g} s at most"),
+            + (f", after a call of {timers}" if timers else "")
+            + ("" if limit is None else f", for {limit:g} s at most"),
             "nothing is to be written: a socket with room would be ready at once, and a timer "
             "would wake it for nothing",
         )

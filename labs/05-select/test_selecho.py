@@ -6,7 +6,7 @@ import socket
 
 from harness import Failure, blocked, check, diagnosis, fail, require
 from harness.kernel import netns, proc, syscalls
-from harness.kernel.syscalls import ACCEPT, MULTIPLEX, READ, SLEEP, WRITE
+from harness.kernel.syscalls import ACCEPT, MULTIPLEX, READ, SLEEP, TIMER, WRITE
 from harness.multiplex import at_rest, why_busy
 from harness.peers import steal, writable
 
@@ -125,14 +125,15 @@ def no_writes(blocked):
     )
 
 
-def no_timer(blocked):
+def no_timer(server, blocked):
     """Require a server that waits for ever when it has nothing to do."""
-    if blocked.timeout is not None:
-        fail(
-            "a server asleep without a time limit",
-            f"asleep in {blocked}, for {blocked.timeout:g} s at most",
-            "it wakes by a timer though nothing has happened: wait without a time limit",
-        )
+    due = "a server asleep without a time limit"
+    why = "it wakes by a timer though nothing has happened: wait without a time limit"
+    limit = server.time_limit(blocked)
+    if limit is not None:
+        fail(due, f"asleep in {blocked}, for {limit:g} s at most", why)
+    timers = ", ".join(sorted(set(server.noted)))
+    require(not timers, due, f"a call of {timers}", why)
 
 
 @check(
@@ -178,7 +179,7 @@ def test_echoes(program):
 )
 def test_one_process(program):
     """one process and one thread, asleep in select with the listener and every client"""
-    server = program.serve()
+    server = program.serve(note=TIMER if program.stage.can("notify") else ())
     clients = [server.connect() for _ in range(4)]
     ask_quietly(program, clients, "one client is served, the next is not", "four clients")
     server.wait_quiet()
@@ -191,7 +192,7 @@ def test_one_process(program):
         "a process or a thread for each client: here one alone serves them all, with select",
     )
     blocked = watching(program, server)
-    no_timer(blocked)
+    no_timer(server, blocked)
     wanted = {server.listener_fd, *(number(server, client) for client in clients)}
     missing = sorted(wanted - blocked.reads)
     require(
@@ -369,7 +370,7 @@ def test_never_reads(program):
     for other in (late, early):
         ask(program, other, why)
     blocked = watching(program, server)
-    no_timer(blocked)
+    no_timer(server, blocked)
     fd = number(server, lazy)
     require(
         blocked.writes == {fd},

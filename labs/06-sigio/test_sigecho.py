@@ -12,7 +12,7 @@ import socket
 from harness import Failure, check, diagnosis, fail, require, sigio
 from harness.handlers import Handlers
 from harness.kernel import netns
-from harness.kernel.syscalls import READ, WRITE
+from harness.kernel.syscalls import READ, TIMER, WRITE
 from harness.peers import Datagrams
 from harness.sigio import ARMING, O_ASYNC, WAITS, Waits
 
@@ -219,7 +219,7 @@ def test_given_socket(program):
 )
 def test_asleep(program):
     """sleeps from the start, and after its work, until a signal comes, without a timer"""
-    echo = Echo(program)
+    echo = Echo(program, note=TIMER if program.stage.can("notify") else ())
     echo.asleep()
     for _ in range(3):
         echo.ask()

@@ -1,4 +1,5 @@
 /* hidden.c - sleeps for so many milliseconds, by a timer that no call shows. */
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/timerfd.h>
@@ -28,6 +29,7 @@ main(int argc, char **argv)
 	struct itimerval val = {.it_value = {ms / 1000, ms % 1000 * 1000}};
 	struct sigaction sa = {.sa_handler = nothing};
 	struct pollfd fd = {.events = POLLIN};
+	sigset_t alarms;
 	uint64_t count;
 	timer_t timer;
 	int pair[2];
@@ -53,6 +55,14 @@ main(int argc, char **argv)
 	} else if (IS("setitimer")) {
 		setitimer(ITIMER_REAL, &val, NULL);
 		pause();
+	} else if (IS("signalfd")) {
+		sigemptyset(&alarms);
+		sigaddset(&alarms, SIGALRM);
+		sigprocmask(SIG_BLOCK, &alarms, NULL);
+		signal(SIGALRM, SIG_DFL);
+		fd.fd = signalfd(-1, &alarms, 0);
+		setitimer(ITIMER_REAL, &val, NULL);
+		poll(&fd, 1, -1);
 	} else {
 		return 2;
 	}
