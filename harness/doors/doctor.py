@@ -28,16 +28,17 @@ def main(argv: list[str]) -> int:
         return 1
     say(f"speed      limits of CPU time are multiplied by {machine.scale():.1f}")
     bad = 0
-    for name, probe in probes.PROBES.items():
-        reason = probes.failing(name)
-        bad += bool(reason)
+    best, missed = confine.best()
+    for name in [*probes.abilities(), *probes.limits(best)]:
+        probe = probes.PROBES[name]
+        reason = probes.failing(name, best if probe.limits else "none")
+        bad += bool(reason) and not probe.limits
         say(
             f"{'lacking' if reason else 'ok':<10} {name}"
             + (f": {probe.lack} ({reason})" if reason else "")
         )
         if reason:
             say(f"           to mend it: {probe.mend}")
-    best, missed = confine.best()
     say(f"level      {best}: how well strangers' programs can be confined here")
     for level, why in missed.items():
         say(f"           no {level}: {why}")
