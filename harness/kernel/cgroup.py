@@ -15,6 +15,7 @@ import select
 import tempfile
 
 OURS = "socklab"
+_MOUNTS = "/proc/self/mountinfo"
 # Seconds until those who were killed are given up.
 _END_LIMIT = 20
 
@@ -33,7 +34,7 @@ def _folder() -> str:
         OSError: there is none.
     """
     path = of("self")
-    with open("/proc/self/mountinfo", encoding="utf-8") as file:
+    with open(_MOUNTS, encoding="utf-8") as file:
         for row in file:
             # proc_pid_mountinfo(5): fields 4 and 5 are what is mounted, and where
             mount, _dash, about = row.partition(" - ")

@@ -77,6 +77,8 @@ enter_group(void)
 static void
 too_much(void)
 {
+	if (peak < most_memory)
+		peak = most_memory;
 	say("memory", (int)(most_memory >> 20));
 	end_all();
 }
