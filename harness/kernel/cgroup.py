@@ -72,6 +72,15 @@ def _hand_on(folder: str) -> None:
         _write(folder, "cgroup.subtree_control", "+pids")
 
 
+def _is_ours(pid: int) -> bool:
+    """Whether a process is in our process group, or has ended."""
+    try:
+        # whoever is in no namespace of ours has the number 0
+        return pid != 0 and os.getpgid(pid) == os.getpgrp()
+    except ProcessLookupError:
+        return True
+
+
 def _move_out(folder: str) -> None:
     """Move our process group, which has our cgroup for itself, to the one called OURS.
 
@@ -79,14 +88,12 @@ def _move_out(folder: str) -> None:
         OSError: somebody else is in it, whom we leave alone.
     """
     below = os.path.join(folder, OURS)
-    with contextlib.suppress(FileExistsError):
-        os.mkdir(below)
     while found := [int(pid) for pid in _read(folder, "cgroup.procs")]:
+        if not all(map(_is_ours, found)):
+            raise OSError("others are in our cgroup")
+        os.makedirs(below, exist_ok=True)
         for pid in found:
-            # whoever is in no namespace of ours has the number 0
             with contextlib.suppress(ProcessLookupError):
-                if pid == 0 or os.getpgid(pid) != os.getpgrp():
-                    raise OSError("others are in our cgroup")
                 _write(below, "cgroup.procs", str(pid))
 
 

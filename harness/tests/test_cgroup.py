@@ -163,8 +163,8 @@ def test_who_is_left_is_killed():
     """A cgroup is removed even if somebody is in it still."""
     own = cgroup.Group(FOLDER, 100 << 20, 10)
     left = subprocess.Popen(
-        ["/bin/sh", "-c", f"echo 0 >&{own.fds[0]}; echo in; exec sleep 60"],
-        pass_fds=own.fds,
+        ["/bin/sh", "-c", "echo 0 >&0; echo in; exec sleep 60"],
+        stdin=own.fds[0],
         stdout=subprocess.PIPE,
     )
     with left:
