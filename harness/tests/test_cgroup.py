@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import confine, labs, probes, warden
+from harness import labs, probes, warden
 from harness.failure import Failure
 from harness.kernel import cgroup
 from harness.tests.test_attacks import SOURCES
