@@ -5,7 +5,7 @@ Both are found out once, before the first submission, and hold for all of them:
 
     level   one of harness.confine.LEVELS
     weaker  why each higher level could not be had
-    lacks   what could not be checked, by the names of harness.probes
+    lacks   what could not be checked or limited, by the names of harness.probes
 
 Whoever works on the run later, or on another machine, must offer as much, else
 one student's maximum would not be another's.
@@ -16,7 +16,7 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from harness import build, confine, labs, probes
+from harness import build, confine, labs, probes, result
 from harness.kernel import syscalls
 
 from . import files
@@ -28,7 +28,7 @@ _LEAST = "other uid"
 
 @dataclass(frozen=True)
 class Ground:
-    """Level, why not a higher one, and what can't be checked with the reason."""
+    """Level, why not a higher one, and what can't be had with the reason."""
 
     level: str
     weaker: dict[str, str]
@@ -36,10 +36,13 @@ class Ground:
 
     def words(self) -> list[str]:
         """Return it in lines for people."""
-        lines = [f"level: {self.level}"]
+        about = {"level": self.level, "machine": {"lacks": self.lacks}}
+        lines = [f"level: {result.confinement(about)}"]
         lines += [f"  not {level}: {why}" for level, why in self.weaker.items()]
         for name, lack in self.lacks.items():
-            lines.append(f"not checked here, for anybody: {lack}; {probes.PROBES[name].mend}")
+            probe = probes.PROBES[name]
+            whom = "" if probe.limits else "not checked here, for anybody: "
+            lines.append(f"{whom}{lack}; {probe.mend}")
         return lines
 
 

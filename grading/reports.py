@@ -4,7 +4,7 @@ import contextlib
 import io
 from pathlib import Path
 
-from harness import report
+from harness import report, result
 
 from . import files
 
@@ -45,7 +45,7 @@ def _graded_with(about: dict) -> list[str]:
     """Say by which versions, and how confined, something was graded."""
     machine = about["machine"]
     versions = f"suite {about['suite']}, {machine['compiler']}, {machine['system']}"
-    return [f"{versions}; level: {about['level']}"]
+    return [f"{versions}; level: {result.confinement(about)}"]
 
 
 def write(run: Path, entry: dict, document: dict) -> None:

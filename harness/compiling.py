@@ -169,7 +169,7 @@ def _wait(control: Control) -> int | None:
     deadline = time.monotonic() + SECONDS
     while not control.ended:
         left = deadline - time.monotonic()
-        if left <= 0 or not select.select([control], [], [], left)[0]:
+        if left <= 0 or not select.select([control.fd], [], [], left)[0]:
             raise Broken(f"the compiler did not end within {SECONDS} s")
         for word, number, _sender in control.receive():
             if word in ("exit", "signal"):

@@ -22,7 +22,7 @@ import tempfile
 from pathlib import Path
 
 from . import build
-from .kernel import mounts, netns
+from .kernel import cgroup, mounts, netns
 
 LEVELS = ("namespaces", "other uid", "same uid", "none")
 # The variable that asks for a level.
@@ -329,6 +329,7 @@ def probe(level: str) -> str:
     """
     if level == "none":
         return ""
+    cgroup.enter()  # as long as nothing was started
     read_end, write_end = os.pipe()
     pid = os.fork()
     if pid == 0:

@@ -245,7 +245,8 @@ class Runner(Collector):
     def _probe_task(self) -> workers.Task:
         """Find out what this machine can check, before a student's program runs."""
         needed = {probe for u in self.units for c, _item in self._checks(u) for probe in c.needs}
-        names = [*dict.fromkeys([*ALWAYS, *OPTIONAL, *sorted(needed)])]
+        optional = [*OPTIONAL, *probes.limits(self.level)]
+        names = [*dict.fromkeys([*ALWAYS, *optional, *sorted(needed)])]
         return workers.Task(
             "probe",
             lambda: _lacking(names, self.level),

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from . import build, confine, machine, waiting, warden
 from .control import Control
-from .kernel import mounts, netns, notify, observer, pidfd, prctl, proc, sockdiag, syscalls
+from .kernel import cgroup, mounts, netns, notify, observer, pidfd, prctl, proc, sockdiag, syscalls
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,14 @@ class Probe:
 
     ``lack`` says in words what is refused when the probe fails, ``mend`` what
     a person can do about it.  ``run`` gets the level at which programs are
-    confined.
+    confined.  What ``limits`` is for strangers' programs, and no check needs it.
     """
 
     name: str
     lack: str
     mend: str
     run: Callable[[str], None]
+    limits: bool
 
 
 PROBES: dict[str, Probe] = {}
@@ -46,9 +47,9 @@ def _patience() -> float:
     return waiting.DEADLINE * machine.scale()
 
 
-def _probe(name: str, lack: str, mend: str):
+def _probe(name: str, lack: str, mend: str, limits: bool = False):
     def register(function):
-        PROBES[name] = Probe(name, lack, mend, function)
+        PROBES[name] = Probe(name, lack, mend, function, limits)
         return function
 
     return register
@@ -90,12 +91,13 @@ def _try_sockdiag(level: str) -> None:
 
 
 @contextlib.contextmanager
-def _sleeper(level: str):
+def _sleeper(level: str, own: cgroup.Group | None = None):
     """Yield a process that sleeps as a program would, and its descriptor of a socket."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         if level != "none":
-            with _launched(level, [str(build.native("restart"))], stdin=theirs) as run:
+            program = [str(build.native("restart"))]
+            with _launched(level, program, own=own, stdin=theirs) as run:
                 yield run.await_pid(), 0
             return
         pid = os.fork()
@@ -146,13 +148,13 @@ class _Launched:
 
 
 @contextlib.contextmanager
-def _launched(level: str, program: list[str], *options: str, etc=None, **how):
+def _launched(level: str, program: list[str], *options: str, etc=None, own=None, **how):
     """Start a program through the launcher, confined at a level; end it in the end."""
     control = Control()
     watcher = None if level == "none" else observer.Observer()
     command = [str(warden.launcher(level)), "-c", str(control.theirs.fileno())]
-    command += [*warden.options(watcher), *options, "--", *program]
-    passed = [control.theirs.fileno()]
+    command += [*warden.options(watcher, own), *options, "--", *program]
+    passed = [control.theirs.fileno(), *(own.fds if own else ())]
     with contextlib.ExitStack() as stack:
         stack.callback(control.close)
         if watcher is not None:
@@ -396,6 +398,21 @@ def _try_ipv6(level: str) -> None:
             client.connect(sock.getsockname())
 
 
+@_probe(
+    "cgroup",
+    "no cgroup limits the memory of strangers' programs",
+    "begin by systemd-run --user --scope -p Delegate=yes make ..., as root without --user",
+    limits=True,
+)
+def _try_cgroup(level: str) -> None:
+    why = cgroup.enter()[1]
+    if why:
+        raise OSError(why)
+    with contextlib.closing(warden.group()) as own, _sleeper(level, own) as (pid, _fd):
+        if os.path.basename(cgroup.of(pid)) != os.path.basename(own.path):
+            raise OSError("a program did not get into its cgroup")
+
+
 _found: dict[tuple[str, str], str] = {}
 
 
@@ -432,11 +449,6 @@ def _find_out(names, level: str) -> None:
         _found[name, level] = json.loads(data) if data else "the probe died"
 
 
-def to_try() -> list[str]:
-    """Return the names of the probes that make sense: of an unknown architecture, but one."""
-    return list(PROBES) if syscalls.supported() else ["architecture"]
-
-
 def failing(name: str, level: str = "none") -> str:
     """Return why a probe fails, an empty string when it works.
 
@@ -448,6 +460,20 @@ def failing(name: str, level: str = "none") -> str:
     return _found[name, level]
 
 
+def limits(level: str) -> list[str]:
+    """Return the names of what limits programs at a level, where the machine has it."""
+    if level == "none" or not syscalls.supported():
+        return []
+    return [name for name, one in PROBES.items() if one.limits]
+
+
+def abilities() -> list[str]:
+    """Return the names of what checks may need: of an unknown architecture, but one."""
+    if not syscalls.supported():
+        return ["architecture"]
+    return [name for name, one in PROBES.items() if not one.limits]
+
+
 def lacking(names=None, level: str = "none") -> dict[str, str]:
     """Return the probes that fail, by name, and what is refused.
 
@@ -455,6 +481,7 @@ def lacking(names=None, level: str = "none") -> dict[str, str]:
         names: which to try; all by default.
         level: at which programs are confined; see ``confine``.
     """
-    names = list(names or PROBES) if syscalls.supported() else to_try()
+    if names is None or not syscalls.supported():
+        names = [*abilities(), *limits(level)]
     _find_out(names, level)
     return {name: PROBES[name].lack for name in names if failing(name, level)}

@@ -109,7 +109,8 @@ class Program:
         watch = {*watch, *note}
         watcher = None if self.stage.level == "none" else observer.Observer()
         launcher = self.stage.tool(warden.launcher(self.stage.level))
-        command = [launcher, "-c", str(control.theirs.fileno()), *warden.options(watcher)]
+        own = self.stage.cgroup()
+        command = [launcher, "-c", str(control.theirs.fileno()), *warden.options(watcher, own)]
         if watch:
             command += ["-n", ",".join(map(str, syscalls.numbers(watch)))]
         if keep:
@@ -125,7 +126,7 @@ class Program:
         for key, value in {"core": 0, "fsize": 64 << 20, **(limits or {})}.items():
             command += ["-l", f"{key}={value}"]
         command += ["--", self.stage.own_copy(self.path, self.name), *args]
-        others = [*keep, *([] if third is None else [third])]
+        others = [*keep, *([] if third is None else [third]), *(own.fds if own else ())]
         if watcher is not None:
             others.append(watcher.theirs.fileno())
         stdio = (in_child, out_child, err_child)

@@ -47,6 +47,13 @@ def new(seed: str, level: str, lacks: dict[str, str]) -> dict:
     }
 
 
+def confinement(document: dict) -> str:
+    """Return the level in words, with what limits the programs besides."""
+    level = document["level"]
+    bare = level == "none" or "cgroup" in document["machine"]["lacks"]
+    return level if bare else f"{level}, a cgroup for each program"
+
+
 def new_check(found: Check, repeat: str) -> dict:
     """Return the record of a check that has not run."""
     return {

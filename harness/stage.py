@@ -8,14 +8,13 @@ import socket
 import subprocess
 import tempfile
 
-from . import build, confine, diagnosis, stuck, temporary
+from . import build, confine, diagnosis, stuck, temporary, warden
 from .failure import Failure, Tape
-from .kernel import mounts, netns, prctl, proc, sockdiag
+from .kernel import cgroup, mounts, netns, prctl, proc, sockdiag
 
 # What a confined program may have.  Processes are counted by user, so only a
-# user of its own, or one in a namespace of its own, has a limit: more than
-# what is known for a fork without end (``waiting``), and no harm to others.
-_LIMITS = (("nofile", 4096), ("nproc", 256))
+# user of its own, or one in a namespace of its own, has this limit.
+_LIMITS = (("nofile", 4096), ("nproc", warden.PROCESSES))
 
 # For each byte a letter.
 _LETTERS = bytes(97 + byte % 26 for byte in range(256))
@@ -165,6 +164,14 @@ class Stage:
         link = os.path.join(folder, os.path.basename(path))
         os.symlink(path, link)
         return link
+
+    def cgroup(self) -> cgroup.Group | None:
+        """Return a cgroup for one more program; None where programs have none."""
+        if self.level == "none" or not self.can("cgroup"):
+            return None
+        own = warden.group()
+        self.closers.append(own.close)
+        return own
 
     def spawn(self, command: list[str], stdio, others: list[int], env) -> subprocess.Popen:
         """Start a launcher at this check's level; return the outermost process.

@@ -40,7 +40,8 @@ def test_weak_machine_is_allowed(weak, tmp_path, monkeypatch):
     """Told so, grading goes on, and says at which level; each command must be told."""
     monkeypatch.setenv("ALLOW_WEAK", "1")
     here = ground.settle(tmp_path)
-    assert here.words() == ["level: same uid", *(f"  not {level}: {WHY[level]}" for level in WHY)]
+    words = "level: same uid, a cgroup for each program"
+    assert here.words() == [words, *(f"  not {level}: {WHY[level]}" for level in WHY)]
     assert ground.settle(tmp_path) == here
     monkeypatch.delenv("ALLOW_WEAK")
     with pytest.raises(labs.Unknown, match="a new RUN at a better level, or say ALLOW_WEAK=1"):
@@ -85,6 +86,14 @@ def test_machine_that_can_check_less_is_refused(tmp_path, monkeypatch):
         ground.settle(tmp_path)
 
 
+def test_cgroup_is_told(tmp_path):
+    """Whether there is one stands beside the level, and nobody misses a check for it."""
+    lack = probes.PROBES["cgroup"].lack
+    without = ground.Ground("namespaces", {}, {"cgroup": lack})
+    assert without.words() == ["level: namespaces", f"{lack}; {probes.PROBES['cgroup'].mend}"]
+    assert ground.Ground("none", {}, {}).words() == ["level: none"]
+
+
 def test_damaged_machine_file(tmp_path):
     """A file that says nothing is said to be damaged."""
     for text in ("", "{", "[]", '{"level": "none", "more": 1}'):
@@ -110,14 +119,14 @@ def test_everybody_has_the_same_maximum(build, tmp_path):
     verb(build, "plan", tmp_path / "class", run, "03")
     level = confine.best()[0]
     lack = probes.PROBES["leaks"].lack
-    (run / "machine.json").write_text(
-        json.dumps({"level": level, "weaker": {}, "lacks": {"leaks": lack}})
-    )
+    lacks = {"leaks": lack, **probes.lacking(probes.limits(level), level)}
+    (run / "machine.json").write_text(json.dumps({"level": level, "weaker": {}, "lacks": lacks}))
     done = verb(build, "work", run, ALLOW_WEAK="1")
     assert done.returncode == 0, done.stderr
-    assert f"level: {level}\nnot checked here, for anybody: {lack}; " in done.stdout
+    assert done.stdout.startswith(f"level: {level}")
+    assert f"\nnot checked here, for anybody: {lack}; " in done.stdout
     documents = [results.grade(run, one) for one in manifest.read(run)]
     (most,) = {one["labs"][0]["max"] for one in documents}
     assert most < 100
-    assert [one["machine"]["lacks"] for one in documents] == [{"leaks": lack}] * 2
+    assert [one["machine"]["lacks"] for one in documents] == [lacks] * 2
     assert {one["level"] for one in documents} == {level}

@@ -191,7 +191,7 @@ def main(argv: list[str]) -> int:
         points = sum(lab["points"] for lab in document["labs"])
         say(f"total {points}/{sum(lab['max'] for lab in document['labs'])}")
     if document["level"] != "none":
-        say(f"level {document['level']}")
+        say(f"level {result.confinement(document)}")
     if not any(row["begun"] for lab in document["labs"] for row in lab["programs"]):
         say(f"Begin with labs/{document['labs'][0]['name']}/README.md")
     elif status != FULL:

@@ -34,9 +34,11 @@ def main(argv: list[str]) -> int:
         return 1
     say(f"speed      limits of CPU time are multiplied by {machine.scale():.1f}")
     bad = 0
-    for name in probes.to_try():
-        probe, reason = probes.PROBES[name], probes.failing(name)
-        bad += bool(reason)
+    best, missed = confine.best() if syscalls.supported() else ("none", {})
+    for name in [*probes.abilities(), *probes.limits(best)]:
+        probe = probes.PROBES[name]
+        reason = probes.failing(name, best if probe.limits else "none")
+        bad += bool(reason) and not probe.limits
         say(
             f"{'lacking' if reason else 'ok':<10} {name}"
             + (f": {probe.lack} ({reason})" if reason else "")
@@ -46,7 +48,6 @@ def main(argv: list[str]) -> int:
     if not syscalls.supported():
         say("Nothing can be checked here.")
         return 1
-    best, missed = confine.best()
     say(f"level      {best}: how well strangers' programs can be confined here")
     for level, why in missed.items():
         say(f"           no {level}: {why}")

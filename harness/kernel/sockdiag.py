@@ -27,7 +27,9 @@ ALL_STATES = 0xFFFFFFFF
 CONNECTED = 1 << 1 | 1 << 4 | 1 << 5 | 1 << 8 | 1 << 9 | 1 << 11
 
 _UDIAG_SHOW_NAME = 1
+_UDIAG_SHOW_RQLEN = 16
 _UNIX_DIAG_NAME = 0
+_UNIX_DIAG_RQLEN = 4
 _NO_COOKIE = b"\xff" * 8
 
 
@@ -69,6 +71,7 @@ def _parse_inet(body: bytes) -> Socket:
 def _parse_unix(body: bytes) -> Socket:
     _family, _type, state, _pad, inode = struct.unpack_from("=BBBBI", body, 0)
     name = ""
+    rqueue = wqueue = 0
     offset = 16
     while offset + 4 <= len(body):
         length, kind = struct.unpack_from("=HH", body, offset)
@@ -76,8 +79,10 @@ def _parse_unix(body: bytes) -> Socket:
             break
         if kind == _UNIX_DIAG_NAME:
             name = body[offset + 4 : offset + length].rstrip(b"\0").decode("utf-8", "replace")
+        elif kind == _UNIX_DIAG_RQLEN:
+            rqueue, wqueue = struct.unpack_from("=II", body, offset + 4)
         offset += (length + 3) & ~3
-    return Socket(inode, state, name, 0, "", 0, 0, 0)
+    return Socket(inode, state, name, 0, "", 0, rqueue, wqueue)
 
 
 class SockDiag:
@@ -169,7 +174,6 @@ class SockDiag:
 
     def unix(self, states: int = ALL_STATES) -> list[Socket]:
         """Return the UNIX sockets; ``address`` is the path they are bound to."""
-        request = (
-            struct.pack("=BBHIII", socket.AF_UNIX, 0, 0, states, 0, _UDIAG_SHOW_NAME) + _NO_COOKIE
-        )
+        show = _UDIAG_SHOW_NAME | _UDIAG_SHOW_RQLEN
+        request = struct.pack("=BBHIII", socket.AF_UNIX, 0, 0, states, 0, show) + _NO_COOKIE
         return [_parse_unix(body) for body in self._ask(request, _NLM_F_DUMP)]

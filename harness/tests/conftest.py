@@ -93,9 +93,10 @@ def world(small):
     def run(work, private: bool | None = None, lacks=(), limit: float = 60.0, level="none"):
         answers = []
         apart = not probes.failing("netns") if private is None else private
+        absent = [*lacks, *probes.lacking(probes.limits(level), level)]
 
         def in_child():
-            check_stage = stage.Stage("test", "seed", apart, lacks, level=level)
+            check_stage = stage.Stage("test", "seed", apart, absent, level=level)
 
             def compiled(name: str, kind: str = "plain"):
                 return program.Program(check_stage, name, str(small(name, kind)), kind)

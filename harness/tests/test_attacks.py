@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from harness import build, confine, labs, stage, warden
+from harness.kernel import cgroup
 from harness.tests.attacks import __main__ as attacks
 from harness.tests.attacks.scene import BARE
 from harness.tests.test_container import LACKING, REFUSED
@@ -34,6 +35,7 @@ LEVELS = {
 }
 # What a machine may not have at all, so that nobody can attack it.
 MAY_LACK = {
+    "leave-cgroup": "no cgroup is ours to divide",
     "call-oddly": "this machine offers none of these calls to anybody",
     "leave-key": "this machine has no keyrings",
     "make-namespaces": "this machine refuses user namespaces to everybody",
@@ -44,6 +46,7 @@ MAY_LACK = {
 DANGEROUS = ("kill-everybody",)
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 _ROW = re.compile(r"^\| `([a-z-]+)` \|([^|\n]*)" + 4 * r"\|([^|\n]*)" + r"\|$", re.M)
+WITH_CGROUP = "stopped with a cgroup"
 _SINCE = re.compile(r"stopped from Linux (\d+)\.(\d+)")
 
 
@@ -79,7 +82,7 @@ def world():
     )
     (folder / "build").mkdir()
     (folder / "bin").mkdir()
-    for one in (("launch",), warden.NATIVE, ("confine",)):
+    for one in (("launch",), warden.NATIVE, ("confine",), ("restart",)):
         shutil.copy2(build.native(*one), folder / "build")
     command = [*build.compiler(), "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O1"]
     command.append("-U_FORTIFY_SOURCE")  # Ubuntu's compiler would mind unread results
@@ -103,6 +106,7 @@ def made(world, native):
         users = {"root": (), "root in a container": (str(refuse), shape)}
     if os.getuid() == 0 and shutil.which("setpriv"):
         users["ordinary user"] = NOBODY
+    cgroup.enter()  # in there it could not be seen who else is in it
     around = process_namespace()
     chosen = [one for one in attacks.names() if around or one not in DANGEROUS]
     found = {}
@@ -164,6 +168,8 @@ def test_attack_at_a_level(made, user, level, name):
     """What is said to be stopped is stopped, what is open is said to be open."""
     worked = _answer(made, user, level, name)
     promise = table()[name][1][level]
+    if promise == WITH_CGROUP:
+        promise = "open" if "cgroup" in made[user]["lacks"][level] else "stopped"
     since = _SINCE.fullmatch(promise)
     if since:
         here = re.match(r"(\d+)\.(\d+)", os.uname().release)

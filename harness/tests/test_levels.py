@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import confine, labs
+from harness import confine, labs, probes
 from harness.kernel import proc
 
 SHELL = "/bin/sh"
@@ -32,8 +32,12 @@ def test_full_marks(door, level, tmp_path):
     target = tmp_path / "result.json"
     done = door("check", "03", SRC="solutions", RESULT=str(target), LEVEL=level)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"\nscore 100/100  challenge 10/10\nlevel {level}\n" in done.stdout
-    assert json.loads(target.read_text(encoding="ascii"))["level"] == level
+    document = json.loads(target.read_text(encoding="ascii"))
+    assert document["level"] == level
+    has_cgroup = "cgroup" not in document["machine"]["lacks"]
+    assert has_cgroup == (not probes.failing("cgroup", level))
+    words = f"{level}, a cgroup for each program" if has_cgroup else level
+    assert f"\nscore 100/100  challenge 10/10\nlevel {words}\n" in done.stdout
 
 
 def test_environment_is_the_same(world, level):

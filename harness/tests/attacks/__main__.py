@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from harness import confine, workers
+from harness import confine, probes, workers
 from harness.kernel import prctl
 
 from . import compilation, effects
@@ -43,11 +43,11 @@ def _effect(name: str):
     return _functions()[name.replace("-", "_")]
 
 
-def _make(name: str, level: str, binaries: Path, folder: Path) -> dict:
+def _make(name: str, level: str, lacks: list[str], binaries: Path, folder: Path) -> dict:
     """Make one attack, in a process of its own."""
     if level != BARE:
         prctl.hide()  # as the harness does
-    scene = Scene(level, binaries, folder)
+    scene = Scene(level, binaries, folder, lacks)
     began = time.monotonic()
     try:
         worked = _effect(name)(scene)
@@ -58,8 +58,15 @@ def _make(name: str, level: str, binaries: Path, folder: Path) -> dict:
         scene.close()
 
 
-def make(chosen: list[str], levels: list[str], binaries: Path, folder: Path) -> dict:
-    """Make attacks at levels, side by side; return by "level name" what came of each."""
+def make(chosen: list[str], levels: dict[str, list[str]], binaries: Path, folder: Path) -> dict:
+    """Make attacks side by side; return by "level name" what came of each.
+
+    Args:
+        chosen: the names of the attacks.
+        levels: at which to make them, each with the limits that it lacks.
+        binaries: the folder of the compiled attacks.
+        folder: where scenes are made.
+    """
     answers: dict[str, dict] = {}
 
     def done(key, answer):
@@ -68,11 +75,11 @@ def make(chosen: list[str], levels: list[str], binaries: Path, folder: Path) -> 
     tasks = [
         workers.Task(
             f"{level} {name}",
-            functools.partial(_make, name, level, binaries, folder),
+            functools.partial(_make, name, level, lacks, binaries, folder),
             functools.partial(done, f"{level} {name}"),
             limit=90.0,
         )
-        for level in levels
+        for level, lacks in levels.items()
         for name in chosen
     ]
     workers.run(tasks, len(os.sched_getaffinity(0)))
@@ -84,13 +91,12 @@ def main(binaries: str, folder: str, levels: str, *chosen: str) -> None:
     asked = levels.split(",")
     missing = {one: confine.why_not(one) for one in asked if one != BARE}
     missing = {one: why for one, why in missing.items() if why}
-    found = make(
-        [*(chosen or names())],
-        [one for one in asked if one not in missing],
-        Path(binaries),
-        Path(folder),
-    )
-    json.dump({"missing": missing, "attacks": found}, sys.stdout, indent=1)
+    limits = {one: [] if one == BARE else probes.limits(one) for one in asked}
+    lacks = {
+        one: [*probes.lacking(limits[one], one)] for one in asked if one not in missing
+    }
+    found = make([*(chosen or names())], lacks, Path(binaries), Path(folder))
+    json.dump({"missing": missing, "lacks": lacks, "attacks": found}, sys.stdout, indent=1)
 
 
 if __name__ == "__main__":

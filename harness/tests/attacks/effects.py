@@ -14,9 +14,9 @@ import shutil
 import socket
 from pathlib import Path
 
-from harness import strange
+from harness import strange, warden
 from harness.failure import Broken, Failure
-from harness.kernel import proc
+from harness.kernel import cgroup, proc, sockdiag
 
 from .scene import BARE, Scene
 
@@ -323,6 +323,26 @@ def _fill(scene: Scene, processes: int, size: int) -> bool:
     # whoever looks at memory now and then may be late
     seconds = 0 if scene.level in (BARE, "none") else 20
     return _resident(scene.attack("memory", processes, size, seconds).pids()) > _MEMORY
+
+
+def fill_sockets(scene: Scene) -> bool:
+    """fills the buffers of sockets with 600 MB"""
+    pids = scene.attack("sockets", 600).pids()
+    inodes = {inode for pid in pids for inode in proc.socket_inodes(pid).values()}
+    with contextlib.closing(sockdiag.SockDiag()) as kernel:
+        unread = sum(one.rqueue for one in kernel.unix() if one.inode in inodes)
+    return unread >> 20 > _MEMORY
+
+
+def leave_cgroup(scene: Scene) -> bool:
+    """moves into another cgroup, where nobody counts what it takes"""
+    if cgroup.enter()[1]:
+        return False
+    with contextlib.closing(warden.group()) as other:
+        attack = scene.attack("moves", os.path.join(other.path, "cgroup.procs"))
+        found = [cgroup.of(pid) for pid in attack.pids()]
+        attack.end()
+    return os.path.basename(other.path) in map(os.path.basename, found)
 
 
 def print_on(scene: Scene) -> bool:

@@ -36,10 +36,12 @@ class Scene:
         level: the level of confinement.
         binaries: the folder of the compiled attacks.
         folder: a folder for all scenes, which everybody may enter.
+        lacks: what this machine does not have at that level; see ``probes``.
     """
 
-    def __init__(self, level: str, binaries: Path, folder: Path):
+    def __init__(self, level: str, binaries: Path, folder: Path, lacks=()):
         self.level = level
+        self._lacks = lacks
         self.binaries = binaries
         self.word = f"word{secrets.token_hex(8)}"
         self.folder = Path(tempfile.mkdtemp(prefix="scene-", dir=folder))
@@ -101,7 +103,8 @@ class Scene:
         if self._stage is None:
             private = self.level == "namespaces"
             parent = str(self._parent)
-            self._stage = stage.Stage("attack", "seed", private, (), parent, parent, self.level)
+            where = (parent, parent, self.level)
+            self._stage = stage.Stage("attack", "seed", private, self._lacks, *where)
         return self._stage
 
     @property
