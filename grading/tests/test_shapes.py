@@ -45,7 +45,7 @@ def test_moodle(tmp_path, between):
     start = f"Ren\u00e9 d'Arc_817_assignsubmission_file_{between}"
     found = _entries(tmp_path, {start + name: SOURCE for name in FILES})
     (entry,) = found.values()
-    assert entry["id"] == "Ren_d_Arc_817"
+    assert entry["id"] == "Rene_d_Arc_817"
     assert entry["people"] == ["Ren\u00e9 d'Arc"]
     assert entry["files"] == [f"{LAB.name}/{name}" for name in FILES]
 
