@@ -109,8 +109,7 @@ def test_refused_submission_says_whose_it_is(tmp_path):
     files = {"submission_12/mine.zip": "PK\3\4", shapes.METADATA: METADATA}
     entry = _entries(tmp_path, files)["submission_12"]
     assert "damaged archive" in entry["error"]
-    people = gradebook.People()
-    people.add(entry)
+    people = gradebook.People([entry])
     rows = people.rows(entry, gradebook.row(entry, None, ""))
     assert [(row["person"], row["state"]) for row in rows] == [
         ("0017", "refused"),
