@@ -13,6 +13,7 @@ Whoever hands in an archive has handed in what is in it.
 
 import csv
 import io
+import os
 import re
 import unicodedata
 from dataclasses import dataclass, field
@@ -108,6 +109,7 @@ def _own(whole: Tree, name: str) -> Submission:
     """Return a folder or an archive; who is meant is its name, as it is spelt."""
     folder = bool(whole.problems.get(name, "folder"))
     who = name if folder else re.sub(r"\.(zip|tar|tgz|tar\.\w+)$", "", name)
+    who = _readable(who)
     # of which nothing is left keeps its name, and is refused for that
     made = who if is_id(who) else _fit(who) or who
     if folder:
@@ -214,6 +216,18 @@ def _groups(whole: Tree) -> dict[str, list[str]]:
             f"{GROUPS}: each line must be a submission, a comma, a person."
         ) from None
     return found
+
+
+def _readable(name: str) -> str:
+    """Return a name, read as Latin-1 where its bytes are no UTF-8, as in archives of old systems.
+
+    Every byte is a letter, a sign or a control character in ISO 8859-1, so none is lost.
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(name).decode("latin-1")
+    return name
 
 
 def is_id(name: str) -> bool:

@@ -106,7 +106,7 @@ def graded(build, tmp_path_factory):
         ("nothing", "graded", "nothing handed in"),
         ("torn", "refused", "it is a damaged archive"),
         ("flood", "refused", "it has more than 10000 files"),
-        ("M_ller", "graded", "nothing handed in"),
+        ("Muller", "graded", "nothing handed in"),
         ("odd-name", "graded", "6 files missing"),
         ("old", "graded", "6 files missing"),
         ("tape", "graded", "6 files missing"),

@@ -163,3 +163,11 @@ def test_nothing_that_counts():
     """Who has handed in something else is told so, not that there was nothing."""
     entry = {**ENTRY, "files": [], "missing": {"a.c": "a.c is missing"}, "ignored": ["report.pdf"]}
     assert notes.notes(entry, None)[0].startswith("none of the files that were asked for")
+
+
+def test_hints_about_many_missing_files():
+    """A cell of the gradebook names the first few, and says how many there are."""
+    gone = {f"{name}.c": f"{name}.c is missing; there is 'x/{name}.c'" for name in "abcde"}
+    entry = {**ENTRY, "files": [], "missing": gone, "ignored": ["x/a.c"]}
+    said = notes.notes(entry, None)
+    assert said[1:] == [gone["a.c"], gone["b.c"], "and 3 more like these, in the report"]

@@ -71,8 +71,8 @@ def _for_a_person(entries: manifest.Manifest) -> Iterator[tuple[str, str]]:
         yield (
             person,
             f"has {len(names)} rows, {' and '.join(names)}, for nothing says which is newer: "
-            f"leave out all but one, or, if they are several people, name each in {shapes.GROUPS}; "
-            "then the same command again",
+            f"take all but one away from what was handed in, or, if they are several people, name "
+            f"each in {shapes.GROUPS}; then say the same command again",
         )
 
 
