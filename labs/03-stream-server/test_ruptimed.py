@@ -4,10 +4,9 @@ import contextlib
 import errno
 import os
 import signal
-import string
 import subprocess
 
-from harness import Failure, check, fail, require, shortage, strange
+from harness import Failure, begins, check, fail, require, shortage, strange
 from harness.blocked import describe
 from harness.diagnosis import show
 from harness.kernel import proc
@@ -23,10 +22,10 @@ from harness.kernel.syscalls import (
     WAIT_SIGNAL,
     WRITE,
 )
-from harness.program import NO_ADDRESS, environment
+from harness.made_up import word
+from harness.program import environment
 
 OPEN = frozenset({"open", "openat"})
-LETTERS = string.ascii_lowercase
 
 LIMIT_LOST = (
     "a command has ended, but no other was started: the end of every child must count, also of "
@@ -35,11 +34,6 @@ LIMIT_LOST = (
 
 
 # -- what the checks share --------------------------------------------------------
-
-
-def word(program) -> str:
-    """Return a made-up word."""
-    return "".join(program.stage.random.choices(LETTERS, k=9))
 
 
 def file_of(program, name: str, data: bytes, mode: int | None = None) -> str:
@@ -71,11 +65,9 @@ def explained(server, why):
 @contextlib.contextmanager
 def one_step(program, verb: str, text: str):
     """Record a block that goes well as one step; one that fails step by step."""
-    steps = program.stage.tape.steps
-    before = len(steps)
+    before = len(program.stage.tape.steps)
     yield
-    del steps[before:]
-    program.stage.tape.add(verb, text)
+    program.stage.tape.fold(before, verb, text)
 
 
 def second_servers(server) -> list[int]:
@@ -299,9 +291,7 @@ def require_no_zombie(server, why: str) -> None:
 def test_listens(program):
     """listens on ADDR PORT and says so, in one line, at once; port 0 too"""
     for port in (None, 0):
-        server = program.serve(port=port)
-        address, number = server.target
-        server.expect_listening_line(f"LISTENING {address} {number}\n")
+        begins.serve(program, port)
 
 
 @check(
@@ -317,30 +307,7 @@ def test_listens(program):
 )
 def test_starts_or_fails(program):
     """refuses a taken port and a wrong address; says LISTENING only when clients can connect"""
-    server = program.serve()
-    process = program.start(*map(str, server.target))
-    why = (
-        "bind fails, for another program listens there: look at what it returns, say so, and "
-        "end with status 1; only SO_REUSEADDR is set before it, not SO_REUSEPORT"
-    )
-    try:
-        process.expect_exit(1)
-    except Failure as failure:
-        failure.why = failure.why or why
-        raise
-    process.expect_stderr(b"ruptimed: bind: Address already in use\n")
-    process.expect_stdout(b"")
-    program.refuse_address(NO_ADDRESS, "0")
-    if not program.stage.can("notify"):
-        return
-    process = program.start(program.stage.address, str(program.stage.port()), watch=("listen",))
-    held = process.breakpoints.hold({"listen"}, "a call of listen")
-    program.stage.tape.add("hold", "ruptimed, which is about to call listen")
-    got = process.stdout
-    program.stage.tape.add("look", "at stdout", show(got))
-    held.let_go()
-    why = "the line is printed before listen(): a client who reads it and connects is refused"
-    require(not got, "nothing on stdout yet", show(got), why)
+    begins.starts_or_fails(program)
 
 
 @check(
@@ -379,7 +346,7 @@ def test_runs_command(program):
 )
 def test_end_of_file(program):
     """lets the client read end of file when CMD ends, not when the server ends"""
-    text = word(program).encode() + b"\n"
+    text = word(program.stage).encode() + b"\n"
     server = program.serve("-c", "cat " + file_of(program, "text", text))
     serve_one(server, text)
 
@@ -396,7 +363,7 @@ def test_end_of_file(program):
 )
 def test_default_command(program):
     """runs uptime where no -c says otherwise"""
-    text = f"up {word(program)}\n"
+    text = f"up {word(program.stage)}\n"
     folder = program.stage.path("bin")
     os.mkdir(folder)
     script = os.path.join(folder, "uptime")
@@ -427,7 +394,7 @@ def test_default_command(program):
 )
 def test_words(program):
     """splits CMD at blanks, and leaves everything else to no shell"""
-    one, two = word(program), word(program)
+    one, two = word(program.stage), word(program.stage)
     words = ["echo", one, "$HOME;", two, "*", '"a', 'b"', "'c'", "|", "`date`", "&&", "#x"]
     command = "   ".join(words[:4]) + " " + " ".join(words[4:]) + " "
     server = program.serve("-c", command)
@@ -451,7 +418,7 @@ def test_words(program):
 )
 def test_stderr(program):
     """sends what CMD writes to stderr to the client as well"""
-    words = [word(program) for _ in range(3)]
+    words = [word(program.stage) for _ in range(3)]
     script = f"echo {words[0]}\necho {words[1]} >&2\necho {words[2]}\n"
     server = program.serve("-c", "sh " + file_of(program, "script", script.encode()))
     with explained(
@@ -482,7 +449,7 @@ def test_concurrent(program):
         due = f"the command of client {number}"
         running.append((client, gate.take(server, due)))
     for client, command in reversed(running):
-        text = word(program).encode()
+        text = word(program.stage).encode()
         command.let_go(text)
         with explained(server, lambda client=client: why_no_end(server, client)):
             client.expect_end(text)
@@ -500,7 +467,7 @@ def test_concurrent(program):
 )
 def test_exec_fails(program):
     """tells the client why CMD can't be run, and stays one server"""
-    gone, extra = word(program), word(program)
+    gone, extra = word(program.stage), word(program.stage)
     no_right = file_of(program, "not-executable", b"#!/bin/sh\necho no\n", 0o644)
     cases = (
         (gone, errno.ENOENT),
@@ -742,7 +709,7 @@ def test_interrupted(program):
 )
 def test_queue(program):
     """lets five clients wait in its queue, and serves them all"""
-    text = word(program).encode() + b"\n"
+    text = word(program.stage).encode() + b"\n"
     server = program.serve("-c", "cat " + file_of(program, "text", text))
     server.freeze()
     with one_step(program, "connect", "5 clients"):
@@ -765,7 +732,7 @@ def test_queue(program):
 )
 def test_client_leaves(program):
     """survives a client that leaves in the middle, and its command ends too"""
-    text = word(program).encode()
+    text = word(program.stage).encode()
     server = program.serve("-c", "yes " + text.decode())
     before = set(server.descriptors())
     for leave in ("reset", "close"):
@@ -793,7 +760,7 @@ def test_client_leaves(program):
 )
 def test_client_gone(program):
     """survives clients that have gone before they are accepted"""
-    text = word(program).encode() + b"\n"
+    text = word(program.stage).encode() + b"\n"
     server = program.serve("-c", "cat " + file_of(program, "text", text))
     before = set(server.descriptors())
     server.freeze()
@@ -829,7 +796,7 @@ def test_client_gone(program):
 )
 def test_accept_fails(program):
     """goes on when accept fails with ECONNABORTED or EMFILE"""
-    text = word(program).encode() + b"\n"
+    text = word(program.stage).encode() + b"\n"
     command = "cat " + file_of(program, "text", text)
     server = program.serve("-c", command, watch=shortage.WATCH)
 
@@ -845,13 +812,7 @@ def test_accept_fails(program):
     for number in (errno.ECONNABORTED, errno.EMFILE):
         name = errno.errorcode[number]
         step = program.stage.tape.add("disturb", f"the next accept fails with {name}")
-
-        def refuse(held, number=number, step=step):
-            server.breakpoints.off(refuse)
-            step.saw = "it did"
-            held.fail(number)
-
-        server.breakpoints.on(ACCEPT, refuse)
+        server.breakpoints.fail_next(ACCEPT, number, step)
         # An accept that waits already is past its entry: the one after it fails.
         for _ in range(2):
             serve_one(server, text, why)
@@ -893,7 +854,7 @@ def require_lines(server, most: int, of_what: str, least: int = 0) -> None:
 )
 def test_fork_fails(program):
     """closes the connection and goes on when no child can be made"""
-    text = word(program).encode() + b"\n"
+    text = word(program.stage).encode() + b"\n"
     command = "cat " + file_of(program, "text", text)
     server = program.serve("-c", command, watch=FORK)
     before = set(server.descriptors())
@@ -959,7 +920,7 @@ def test_restart(program):
     first.wait_accepting()
     first.signal(signal.SIGTERM)
     first.wait_end()
-    text = word(program).encode() + b"\n"
+    text = word(program.stage).encode() + b"\n"
 
     def why():
         held = [pid for pid in first.tree() if first.listener_inode in _inodes(pid)]
@@ -996,7 +957,7 @@ def _inodes(pid: int) -> set[int]:
 def test_exit_status(program):
     """ends a child that can't run CMD with status 127"""
     no_right = file_of(program, "not-executable", b"#!/bin/sh\necho no\n", 0o644)
-    for command, number in ((word(program), errno.ENOENT), (no_right, errno.EACCES)):
+    for command, number in ((word(program.stage), errno.ENOENT), (no_right, errno.EACCES)):
         server = program.serve("-c", command, watch=("exit", "exit_group"))
         statuses = []
 
@@ -1038,7 +999,7 @@ def test_reaped_at_once(program):
     client = server.connect()
     command = gate.take(server, "the command")
     server.wait_accepting()
-    text = word(program).encode()
+    text = word(program.stage).encode()
     command.let_go(text)
     client.expect(text)
     command.wait_end(server)
@@ -1093,7 +1054,7 @@ def test_reaps_all(program):
 )
 def test_nothing_left(program):
     """has as many descriptors and children after thirty clients as before"""
-    text = word(program).encode() + b"\n"
+    text = word(program.stage).encode() + b"\n"
     # On a terminal even a line that is never flushed shows.
     server = program.serve("-c", "cat " + file_of(program, "text", text), stdout="pty")
     before = set(server.descriptors())
@@ -1203,7 +1164,7 @@ def test_limit(program):
         for waiting in clients[started:]:
             with explained(server, "a client over the limit waits, connected: it is not refused"):
                 waiting.expect_nothing()
-        text = word(program).encode()
+        text = word(program.stage).encode()
         commands[index].let_go(text)
         with explained(server, lambda client=clients[index]: why_no_end(server, client)):
             clients[index].expect_end(text)
@@ -1319,7 +1280,7 @@ def test_limit_race(program):
         "the command ended after the server had looked at its counter and before it slept, and "
         "the wake-up was lost: SIGCHLD must be blocked from the look until sigsuspend lets it in"
     )
-    text = word(program).encode()
+    text = word(program.stage).encode()
     gate.take(server, "the command of client 2", why=why).let_go(text)
     client.expect(text)
 
@@ -1337,7 +1298,7 @@ def test_limit_race(program):
 )
 def test_limit_exec(program):
     """-m 2: loses no place to commands that can't be run"""
-    command = word(program)
+    command = word(program.stage)
     server = program.serve("-m", "2", "-c", command)
     line = f"error: {command}: {os.strerror(errno.ENOENT)}\n".encode()
     why = (

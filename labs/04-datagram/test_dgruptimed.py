@@ -6,9 +6,10 @@ import os
 import select
 
 from harness import Failure, check, diagnosis, require, strange
-from harness.blocked import hidden_timeout
+from harness.at_rest import require_no_timer
 from harness.datagrams import serve
 from harness.kernel.syscalls import MULTIPLEX, READ
+from harness.made_up import letters
 from harness.peers import Datagrams
 from harness.program import NO_ADDRESS
 
@@ -21,8 +22,7 @@ SEND = frozenset({"sendto", "sendmsg", "sendmmsg", "write", "writev"})
 
 def words(program) -> bytes:
     """Return a made-up line."""
-    letters = program.stage.random.choices("abcdefghijklmnopqrstuvwxyz", k=12)
-    return "".join(letters).encode() + b"\n"
+    return letters(program.stage, 12) + b"\n"
 
 
 def prints(program, text: bytes, name: str = "text") -> str:
@@ -421,14 +421,9 @@ def test_nothing_left(program):
         if number % 4 == 0:
             Client(program, server).send(b"rubbish")
     server.wait_waiting()
-    tasks = server.wait_quiet()
-    program.stage.tape.add("look", f"at {server.name}", "; ".join(map(str, tasks)))
-    calls = [(task.pid, task.blocked) for task in tasks if task.blocked]
-    timed = [str(call) for pid, call in calls if call.timeout or hidden_timeout(pid, call)]
-    require(
-        not timed,
-        "a server that sleeps until a datagram comes",
-        f"one that wakes by a timer, in {', '.join(timed)}",
+    require_no_timer(
+        server,
+        "a datagram comes",
         "that is polling: recvfrom without a time limit waits for the next request",
     )
     left = set(server.descriptors()) - before

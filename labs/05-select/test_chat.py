@@ -4,9 +4,10 @@ import contextlib
 import re
 import socket
 
-from harness import Failure, check, fail, peers, require
+from harness import Failure, begins, check, fail, peers, require
 from harness.diagnosis import show
 from harness.kernel.syscalls import ACCEPT
+from harness.made_up import letters
 from harness.multiplex import end_of, require_alone, require_waits, why_busy, why_not_served
 
 QUEUE = 1 << 20
@@ -130,7 +131,7 @@ class Room:
 
     def word(self) -> bytes:
         """Return a made-up word."""
-        return bytes(self.random.choices(range(97, 123), k=9))
+        return letters(self.stage)
 
     @contextlib.contextmanager
     def explained(self, why: str = "", sure: bool = False):
@@ -237,9 +238,7 @@ def folded(room: Room, verb: str, text: str):
 def test_listens(program):
     """listens on ADDR PORT, says so, and sleeps; port 0 too"""
     for port in (None, 0):
-        server = program.serve(port=port)
-        address, number = server.target
-        server.expect_listening_line(f"LISTENING {address} {number}\n")
+        begins.serve(program, port)
 
 
 @check(
@@ -387,7 +386,7 @@ def test_long_lines(program):
     room = Room(program, 2)
     whole = "and no empty one after it: the newline after a full piece ends just that piece"
     for size in (LINE - 1, LINE, LINE + 1, 2 * LINE, 3 * LINE + 5):
-        text = bytes(room.random.choices(range(97, 123), k=size))
+        text = letters(room.stage, size)
         room.stage.tape.add("say", f"client 0: a line of {size} bytes")
         room.here[0].send(text + b"\n", quiet=True)
         for at in range(0, size, LINE):

@@ -13,11 +13,11 @@ from harness import Failure, check, diagnosis, fail, require, sigio
 from harness.handlers import Handlers
 from harness.kernel import netns
 from harness.kernel.syscalls import READ, WRITE
+from harness.made_up import letters
 from harness.peers import Datagrams
 from harness.sigio import ARMING, O_ASYNC, WAITS, Waits
 
 MANY = 10
-LETTERS = b"abcdefghijklmnopqrstuvwxyz"
 
 ONE_EACH = (
     "SIGIO is no counter: what comes while it is pending adds nothing to it. One signal may stand "
@@ -86,7 +86,7 @@ class Echo:
 
     def word(self):
         """Return made-up data."""
-        return bytes(self.stage.random.choices(LETTERS, k=8))
+        return letters(self.stage)
 
     def send(self, data):
         """Send a datagram."""
@@ -151,7 +151,7 @@ def test_echoes(program):
     process.expect_stdout(f"LISTENING {address} {port}\n".encode())
     one, two = (Datagrams(program.stage, (address, 0), name=f"client {n}") for n in (1, 2))
     for count, client in enumerate((one, two, one)):
-        data = bytes(program.stage.random.choices(LETTERS, k=8))
+        data = letters(program.stage)
         process.wait_quiet()
         client.send(data, (address, port))
         try:
@@ -287,7 +287,7 @@ def test_frozen(program):
 )
 def test_queued_before(program):
     """answers what waited in the socket before it started"""
-    sent = [bytes(program.stage.random.choices(LETTERS, k=8)) for _ in range(3)]
+    sent = [letters(program.stage) for _ in range(3)]
     echo = Echo(program, before=sent)
     for index, data in enumerate(sent):
         echo.expect(data, EARLY_ONE if index else EARLY)

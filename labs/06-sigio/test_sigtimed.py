@@ -9,6 +9,7 @@ from harness import Failure, check, diagnosis, fail, require, sigio, strange
 from harness.handlers import Handlers
 from harness.kernel import netns, proc
 from harness.kernel.syscalls import ACCEPT, FORK, WAIT_CHILD, WRITE
+from harness.made_up import letters
 from harness.program import Server
 from harness.sigio import ARMING, WAITS, Waits
 
@@ -48,7 +49,7 @@ class Timed:
     def __init__(self, program, most=2, command=None, **how):
         self.program = program
         self.stage = program.stage
-        self.text = "".join(self.stage.random.choices("abcdefghijklmnopqrstuvwxyz", k=12)).encode()
+        self.text = letters(self.stage, 12)
         if command is None:
             path = self.stage.path("text")
             strange.write(path, self.text)
