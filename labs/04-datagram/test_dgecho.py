@@ -18,23 +18,6 @@ SEND = frozenset({"sendto", "sendmsg", "sendmmsg", "write", "writev"})
 IN_USE = b"dgecho: bind: Address already in use\n"
 ECHOES = ("test_listening", "test_echoes")
 UNIX = (*ECHOES, "test_unix")
-
-
-# What a mistake makes sendto fail with, by the reason that the program prints.
-REASONS = {
-    "Message too long": "sendto was told more bytes than a datagram can have: the length of a "
-    "reply is what recvfrom has returned, and not the size of the buffer",
-    "Destination address required": "sendto needs the address, and its length, that recvfrom has "
-    "stored for this datagram",
-    "Invalid argument": "the length of the address is wrong: set it to the size of the address "
-    "before each recvfrom, which says by it how much it has stored; and hand sendto just that",
-    "Address family not supported by protocol": "nothing has stored the sender's address: "
-    "recvfrom was given none, or the length was 0 when it was called; set it to the size of the "
-    "address before each call",
-    "Transport endpoint is not connected": "a datagram socket has many clients: recvfrom with an "
-    "address tells which of them it was, and sendto with that address answers it",
-    "Bad address": "recvfrom and sendto take pointers to the address and, the first, to its length",
-}
 CONNECTED = (
     "the socket is connected to one of its clients, and takes datagrams from that one alone: a "
     "server does not call connect"
@@ -148,7 +131,7 @@ def explain(server, why: str = "") -> str:
         return "; ".join(filter(None, (ended, why)))
     if has_peer(server):
         return CONNECTED
-    return REASONS.get(last.rpartition(": ")[2], why)
+    return datagrams.why_not_sent(server.stderr) or why
 
 
 def has_peer(server) -> bool:

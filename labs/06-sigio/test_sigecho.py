@@ -9,7 +9,7 @@ import select
 import signal
 import socket
 
-from harness import Failure, check, diagnosis, fail, require, sigio
+from harness import Failure, check, datagrams, diagnosis, fail, require, sigio
 from harness.handlers import Handlers
 from harness.kernel import netns
 from harness.kernel.syscalls import READ, WRITE
@@ -134,6 +134,15 @@ def expect(client, data, why="", wrong=None):
         diagnosis.fail_bytes(data, got, f"for {client.name}", known=why)
 
 
+def why_said(said: bytes, why: str) -> str:
+    """Explain what there is too much of on stderr; ``why`` where it is not EAGAIN."""
+    if os.strerror(errno.EAGAIN).encode() in said:
+        return (
+            "EAGAIN says that nothing is there: that ends the loop, and is nothing to complain of"
+        )
+    return why
+
+
 @check(
     points=2,
     kind="contract",
@@ -160,6 +169,7 @@ def test_echoes(program):
             end = process.end_status
             if count and end and (end.kind, end.number) == ("signal", signal.SIGIO):
                 failure.why = ONCE
+            failure.why = failure.why or datagrams.why_not_sent(process.stderr)
             failure.why = failure.why or sigio.why_not_woken(process)
             raise
 
@@ -448,8 +458,8 @@ def test_spurious(program):
             fail("a program that goes on", echo.process.how_it_ended(), why)
         echo.asleep()
         echo.ask()
-    why = "EAGAIN says that nothing is there: that ends the loop, and is nothing to complain of"
     got = echo.process.stderr
+    why = why_said(got, "nothing has failed: a line on stderr is for what has")
     require(not got, "nothing on stderr", diagnosis.show(got), why)
 
 
@@ -534,7 +544,8 @@ def test_queue_limit(program):
     echo.ask(goes_on)
     said = echo.process.stderr
     program.stage.tape.add("look", "at stderr", diagnosis.show(said))
-    require(said.count(b"\n") == 1, "one line on stderr", diagnosis.show(said), goes_on)
+    why = why_said(said, "one failure, one line on stderr, and nothing else there")
+    require(said.count(b"\n") == 1, "one line on stderr", diagnosis.show(said), why)
 
 
 @check(
@@ -564,8 +575,8 @@ def test_report(program):
         try:
             echo.process.until(lambda size=size: echo.process.stdout.endswith(b"\n", size), due)
         except Failure as failure:
-            if echo.process.end_status:
-                failure.why = HUP_ENDED
+            pending = sigio.why_pending(echo.process, signal.SIGHUP)
+            failure.why = HUP_ENDED if echo.process.end_status else pending or failure.why
             raise
         echo.process.wait_quiet()
         got = echo.process.stdout[len(head) :]
@@ -599,10 +610,13 @@ def test_any_datagram(program):
     whole = bytes(program.stage.random.randrange(256) for _ in range(8192))
     why = "an empty datagram is a datagram: recvfrom returns 0, and that is no end"
     echo.process.freeze()
-    echo.send(b"")
-    echo.send(b"after")
+    first = [echo.word(), echo.word()]
+    for data in (*first, b"", b"after"):
+        echo.send(data)
     netns.settle()
     echo.process.thaw()
+    for data in first:
+        echo.expect(data, ONE_EACH)
     echo.expect(b"", why)
     echo.expect(b"after", why)
     for data in (b"a\0b", whole):
