@@ -1,4 +1,4 @@
-"""What a program must not do while it waits: wake by a timer.
+"""What a program must not do or keep while it waits: wake by a timer, descriptors.
 
 ``multiplex`` says the same of a server that sleeps in select.
 """
@@ -27,3 +27,15 @@ def require_no_timer(process, until: str, why: str) -> None:
         f"one that wakes by a timer, in {', '.join(timed)}",
         why,
     )
+
+
+def require_no_descriptor_more(process, before) -> None:
+    """Require that a program at rest has no descriptor that it had not before.
+
+    Args:
+        process: the run, or the server that it is.
+        before: the numbers of those that it had.
+    """
+    left = set(process.descriptors()) - set(before)
+    process.stage.tape.add("look", "at its descriptors", f"{len(left)} more than before")
+    require(not left, "as many descriptors as before", f"{len(left)} more", "close what was opened")

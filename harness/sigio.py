@@ -33,6 +33,13 @@ _OWNER = {
 _F_SETFL = 4
 _F_GETOWN_EX = 16
 _F_OWNER_PGRP = 2
+# Why a program sleeps though its signal has come.
+LOST = (
+    "a lost wake-up: the signal came after the look at the flag and before the sleep, its handler "
+    "ran, and then the program went to sleep all the same. Block SIGIO while you look, and let "
+    "sigsuspend, or another call that takes a mask, open it and sleep in one step"
+)
+SOON = "LISTENING says that the socket is armed: print it after that, not before"
 _POLLING = "polling: a timer wakes it again and again; only the signal itself shall wake it"
 _FIOASYNC = 0x5452
 

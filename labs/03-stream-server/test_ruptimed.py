@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 
-from harness import Failure, begins, check, fail, require, shortage, strange
+from harness import Failure, announced, begins, check, fail, require, shortage, strange
 from harness.blocked import describe
 from harness.diagnosis import show
 from harness.kernel import proc
@@ -60,14 +60,6 @@ def explained(server, why):
         found = server.stage.diagnose(()) or (why if isinstance(why, str) else why())
         failure.why = found or failure.why
         raise
-
-
-@contextlib.contextmanager
-def one_step(program, verb: str, text: str):
-    """Record a block that goes well as one step; one that fails step by step."""
-    before = len(program.stage.tape.steps)
-    yield
-    program.stage.tape.fold(before, verb, text)
 
 
 def second_servers(server) -> list[int]:
@@ -712,7 +704,7 @@ def test_queue(program):
     text = word(program.stage).encode() + b"\n"
     server = program.serve("-c", "cat " + file_of(program, "text", text))
     server.freeze()
-    with one_step(program, "connect", "5 clients"):
+    with program.stage.tape.one_step("connect", "5 clients"):
         clients = [server.connect() for _ in range(5)]
     server.thaw()
     for client in clients:
@@ -1024,7 +1016,7 @@ def test_reaps_all(program):
     """leaves no zombie when twenty children end together"""
     gate = Gate(program)
     server = program.serve("-c", gate.command)
-    with one_step(program, "connect", "20 clients"):
+    with program.stage.tape.one_step("connect", "20 clients"):
         for number in range(5, 25, 5):
             for _ in range(5):  # no more than its queue must hold
                 server.connect()
@@ -1058,9 +1050,10 @@ def test_nothing_left(program):
     # On a terminal even a line that is never flushed shows.
     server = program.serve("-c", "cat " + file_of(program, "text", text), stdout="pty")
     before = set(server.descriptors())
-    with one_step(program, "connect", "30 clients, of which 10 reset and 20 read and close"):
+    tape = program.stage.tape
+    with tape.one_step("connect", "30 clients, of which 10 reset and 20 read and close"):
         for number in range(30):
-            with one_step(program, "connect", f"client {number + 1}: served"):
+            with tape.one_step("connect", f"client {number + 1}: served"):
                 client = server.connect()
                 if number % 3 == 0:
                     client.reset()
@@ -1068,15 +1061,7 @@ def test_nothing_left(program):
                     client.expect(text)
                     client.close()
     require_nothing_left(server, before, "a child of a client that has gone is still there")
-    address, port = server.target
-    got = server.stdout.replace(b"\r\n", b"\n")  # so a terminal ends its lines
-    program.stage.tape.add("look", "at stdout", show(got))
-    require(
-        got in (f"LISTENING {address} {port}\n".encode(), b""),
-        "nothing on stdout but the line LISTENING",
-        show(got, 200),
-        "nothing but that line belongs on stdout: print messages on stderr",
-    )
+    announced.nothing_more(server)
 
 
 @check(
@@ -1215,10 +1200,10 @@ def test_limit_together(program):
     """-m 3: keeps the limit, and loses no place, when commands end together"""
     gate = Gate(program)
     server = program.serve("-m", "3", "-c", gate.command)
-    with one_step(program, "connect", "3 clients"):
+    with program.stage.tape.one_step("connect", "3 clients"):
         clients = [server.connect() for _ in range(3)]
     commands = gate.take(server, "3 commands", 3, LIMIT_LOST)
-    with one_step(program, "connect", "5 clients more"):
+    with program.stage.tape.one_step("connect", "5 clients more"):
         clients += [server.connect() for _ in range(5)]
     for count in (3, 2, 0):
         require_running(gate, server, 3)

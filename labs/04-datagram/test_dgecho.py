@@ -6,7 +6,7 @@ import os
 import socket
 
 from harness import Failure, check, datagrams, diagnosis, require
-from harness.at_rest import require_no_timer
+from harness.at_rest import require_no_descriptor_more, require_no_timer
 from harness.kernel import netns, proc, udp
 from harness.kernel.syscalls import MULTIPLEX, READ
 from harness.made_up import distinct
@@ -692,7 +692,5 @@ def test_nothing_left(program):
         "a datagram comes",
         "that is polling: recvfrom without a time limit waits for the next datagram",
     )
-    left = set(server.descriptors()) - before
-    program.stage.tape.add("look", "at its descriptors", f"{len(left)} more than before")
-    require(not left, "as many descriptors as before", f"{len(left)} more", "close what was opened")
+    require_no_descriptor_more(server, before)
     require(not server.children(), "no child", "a child", "nothing here needs another process")

@@ -6,7 +6,7 @@ import os
 import select
 
 from harness import Failure, check, diagnosis, require, strange
-from harness.at_rest import require_no_timer
+from harness.at_rest import require_no_descriptor_more, require_no_timer
 from harness.datagrams import serve
 from harness.kernel.syscalls import MULTIPLEX, READ
 from harness.made_up import letters
@@ -426,8 +426,6 @@ def test_nothing_left(program):
         "a datagram comes",
         "that is polling: recvfrom without a time limit waits for the next request",
     )
-    left = set(server.descriptors()) - before
-    program.stage.tape.add("look", "at its descriptors", f"{len(left)} more than before")
-    require(not left, "as many descriptors as before", f"{len(left)} more", "close what was opened")
+    require_no_descriptor_more(server, before)
     children = server.children()
     require(not children, "no child", f"{len(children)}", "waitpid() for each that has ended")

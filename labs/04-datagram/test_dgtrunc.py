@@ -4,7 +4,7 @@ import socket
 import struct
 
 from harness import Failure, check, diagnosis, require
-from harness.at_rest import require_no_timer
+from harness.at_rest import require_no_descriptor_more, require_no_timer
 from harness.kernel import netns
 from harness.kernel.syscalls import MULTIPLEX, READ
 from harness.peers import Datagrams
@@ -416,7 +416,5 @@ def test_nothing_left(program):
     for size in range(40, 60):
         box.send(message(program, size))
     box.expect()
-    left = set(process.descriptors()) - before
-    program.stage.tape.add("look", "at its descriptors", f"{len(left)} more than before")
-    require(not left, "as many descriptors as before", f"{len(left)} more", "close what was opened")
+    require_no_descriptor_more(process, before)
     box.quits()

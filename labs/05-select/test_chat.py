@@ -215,14 +215,6 @@ class Room:
         )
 
 
-@contextlib.contextmanager
-def folded(room: Room, verb: str, text: str):
-    """Record a block that goes well as one step; one that fails step by step."""
-    before = len(room.stage.tape.steps)
-    yield
-    room.stage.tape.fold(before, verb, text)
-
-
 # -- contract ---------------------------------------------------------------------
 
 
@@ -544,7 +536,7 @@ def test_late_reader(program):
     def fill():
         """Let client 0 speak until much of it is queued, beyond what the kernel takes."""
         text = f"client 0: lines, which client 1 reads and client {late} not"
-        with folded(room, "say", text):
+        with room.stage.tape.one_step("say", text):
             while (queued := room.unread(late, len(told)))[0] < 150_000:
                 room.require_kept(late, queued[1])
                 some = [next(lines) for _ in range(50)]
@@ -607,7 +599,7 @@ def test_slow(program):
     gone = b"* %d left (slow)\n" % slow
     tape = room.stage.tape
     room.here[slow].send(room.word())
-    with folded(room, "say", f"client 0: lines of {LINE} bytes, until 1 MiB is queued"):
+    with room.stage.tape.one_step("say", f"client 0: lines of {LINE} bytes, until 1 MiB is queued"):
         most = 0
         while most < QUEUE - 2 * LINE:
             size = min(16, max(1, (QUEUE - 2 * LINE - most) // (LINE + 4)))
@@ -867,8 +859,8 @@ def test_nothing_left(program):
     server.wait_accepting()
     before = set(server.descriptors())
     for round_ in range(4):
-        with folded(
-            room, "clients", "ten come, and leave by a close, a reset, or end of file alone"
+        with room.stage.tape.one_step(
+            "clients", "ten come, and leave by a close, a reset, or end of file alone"
         ):
             new = [room.join() for _ in range(10 if round_ < 3 else 9)]
             if round_ == 3:

@@ -15,7 +15,7 @@ from harness.kernel import netns
 from harness.kernel.syscalls import READ, WRITE
 from harness.made_up import letters
 from harness.peers import Datagrams
-from harness.sigio import ARMING, O_ASYNC, WAITS, Waits
+from harness.sigio import ARMING, LOST, O_ASYNC, SOON, WAITS, Waits
 
 MANY = 10
 
@@ -23,14 +23,8 @@ ONE_EACH = (
     "SIGIO is no counter: what comes while it is pending adds nothing to it. One signal may stand "
     "for many datagrams, so receive until there is nothing left (EAGAIN)"
 )
-LOST = (
-    "a lost wake-up: the signal came after the look at the flag and before the sleep, its handler "
-    "ran, and then the program went to sleep all the same. Block SIGIO while you look, and "
-    "let sigsuspend, or another call that takes a mask, open it and sleep in one step"
-)
 HUP_ENDED = "SIGHUP ended it: that is its default action, where no handler is"
 LOST_HUP = LOST.replace("Block SIGIO", "Block SIGHUP, too,")
-SOON = "LISTENING says that the socket is armed: print it after that, not before"
 ONCE = (
     "its handler was there for the first SIGIO, and gone for the next: SA_RESETHAND takes it away, "
     "and so does the signal() of System V. Use sigaction()"

@@ -11,7 +11,7 @@ from harness.kernel import netns, proc
 from harness.kernel.syscalls import ACCEPT, FORK, WAIT_CHILD, WRITE
 from harness.made_up import letters
 from harness.program import Server
-from harness.sigio import ARMING, WAITS, Waits
+from harness.sigio import ARMING, LOST, SOON, WAITS, Waits
 
 MANY = 5
 PRIMES = [n for n in range(300, 1500) if all(n % d for d in range(2, 40))]
@@ -19,13 +19,7 @@ PRIMES = [n for n in range(300, 1500) if all(n % d for d in range(2, 40))]
 NO_HANDLER = (
     "SIGIO came and ended the program: the handler must be there before the socket is armed"
 )
-LOST = (
-    "a lost wake-up: the signal came after the look at the flag and before the sleep, its handler "
-    "ran, and then the program went to sleep all the same. Block SIGIO while you look, and let "
-    "sigsuspend, or another call that takes a mask, open it and sleep in one step"
-)
 ONE_EACH = "one SIGIO may stand for many clients: accept until there is nobody left (EAGAIN)"
-SOON = "LISTENING says that the socket is armed: print it after that, not before"
 FLUSH = "a line that is not flushed comes later, with the next ones, or never; fflush after each"
 GOES_ON = "when accept or fork fails: one line on stderr, and it goes on, for the next client too"
 SHELL = (
