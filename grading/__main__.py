@@ -53,8 +53,8 @@ def main(argv: list[str]) -> int:
     except OSError as problem:
         if problem.errno in files.FULL:
             print(
-                f"{problem.filename or 'The disk'}: {problem.strerror}. Make room; "
-                "what was graded stays, and the same command does the rest.",
+                f"{problem.filename or 'The disk of RUN, or of /tmp'}: {problem.strerror}. Make "
+                "room; what was graded stays, and the same command does the rest.",
                 file=sys.stderr,
             )
             return 2

@@ -69,15 +69,24 @@ def row(entry: dict, document: dict | None, trouble: str) -> dict:
 
 
 class People:
-    """Whose row each submission is, when one person may have several of them."""
+    """Whose row each submission is, when one person may have several of them.
 
-    def __init__(self):
+    Args:
+        entries: all of the manifest.
+    """
+
+    def __init__(self, entries: Iterable[dict]):
         self._of: dict[str, list[tuple[str, str]]] = {}
+        for entry in entries:
+            for person in set(entry.get("people", [])):
+                mine = self._of.setdefault(person, [])
+                mine.append((entry.get("submitted", ""), entry["id"]))
 
-    def add(self, entry: dict) -> None:
-        """Take note of a submission."""
-        for person in set(entry.get("people", [])):
-            self._of.setdefault(person, []).append((entry.get("submitted", ""), entry["id"]))
+    def undecided(self) -> Iterator[tuple[str, list[str]]]:
+        """Yield each person of whose submissions nobody knows which counts, with their ids."""
+        for person, mine in sorted(self._of.items()):
+            if len(mine) > 1 and not _timed(mine):
+                yield person, sorted(name for _time, name in mine)
 
     def rows(self, entry: dict, one: dict) -> list[dict]:
         """Return the rows that a submission's row makes: one for each person that it counts for.
@@ -107,9 +116,13 @@ class People:
         others = ", ".join(sorted(other for _time, other in mine if other != name))
         if not others:
             return True, ""
-        if not all(time for time, _other in mine):
+        if not _timed(mine):
             return True, f"also of {person}, and nothing says which is newer: {others}"
         return max(mine)[1] == name, f"handed in before, not counted: {others}"
+
+
+def _timed(mine: list[tuple[str, str]]) -> bool:
+    return all(time for time, _name in mine)
 
 
 @dataclass

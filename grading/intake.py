@@ -5,7 +5,6 @@ size.  Everything else is named and left alone.
 """
 
 import io
-import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,11 +14,9 @@ from harness import intake
 from harness.labs import Lab, all_names
 
 from . import trees
-from .shapes import Submission
+from .shapes import Submission, is_id
 from .trees import Tree
 
-# It becomes a file's name, a cell in a spreadsheet and a word on a terminal.
-_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 _PACKED = (".zip", ".tar", ".tgz", ".gz", ".xz", ".bz2", ".7z", ".rar")
 # Characters of a path that is worth showing in a sentence.
 _SHORT = 200
@@ -85,10 +82,8 @@ def take(submission: Submission, whole: Tree, labs: list[Lab]) -> Taken:
     Raises:
         Refused: the id is no sane name, or it can't be read at all.
     """
-    if not _ID.fullmatch(submission.id):
-        raise Refused(
-            "its name may have letters a to z, digits, . _ - and up to 100 of them: rename it"
-        )
+    if not is_id(submission.id):
+        raise Refused("its name has no letter a to z and no digit: rename it")
     try:
         candidates = _candidates(submission.tree(whole))
     except trees.Refused as problem:

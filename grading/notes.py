@@ -9,6 +9,9 @@ import re
 # A program's bytes are quoted where the harness shows them; see diagnosis.show.
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 
+# Of missing files, how many are named with what may be meant.
+_HINTS = 2
+
 # What the harness says it got, and what that is called here.
 _GOT = (
     (r"was stopped by the sanitizer|was killed by SIG(SEGV|ABRT|BUS|FPE|ILL)\b", "crashes"),
@@ -43,14 +46,14 @@ def _files(entry: dict) -> list[str]:
     said = []
     if not files and not refused and entry["ignored"]:
         said.append("none of the files that were asked for; the report names what there is")
-        said += [text for text in missing.values() if ";" in text]
+        said += _hints(missing)
     elif not files and not refused:
         said.append("nothing handed in")
     elif len(missing) == 1:
         said += missing.values()
     elif missing:
         said.append(f"{len(missing)} files missing")
-        said += [text for text in missing.values() if ";" in text]
+        said += _hints(missing)
     said += refused.values()
     if entry["pristine"] and len(entry["pristine"]) == len(files):
         said.append("skeleton")
@@ -61,6 +64,14 @@ def _files(entry: dict) -> list[str]:
 
 def _programs(names: list[str]) -> str:
     return " ".join(name.split("/")[-1].removesuffix(".c") for name in names)
+
+
+def _hints(missing: dict[str, str]) -> list[str]:
+    """Say of files that are missing which may be meant; where many are, of the first few."""
+    said = [text for text in missing.values() if ";" in text]
+    if len(said) > _HINTS:
+        said[_HINTS:] = [f"and {len(said) - _HINTS} more like these, in the report"]
+    return said
 
 
 def _builds(entry: dict, lab: dict) -> list[str]:

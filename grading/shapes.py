@@ -13,7 +13,9 @@ Whoever hands in an archive has handed in what is in it.
 
 import csv
 import io
+import os
 import re
+import unicodedata
 from dataclasses import dataclass, field
 
 from harness import intake, labs
@@ -33,6 +35,8 @@ _CANVAS = re.compile(
 # A platform adds -1 to the name of a file that is handed in again.
 _AGAIN = re.compile(r"-\d+(?=\.[A-Za-z0-9]+$)")
 _MAX_TABLE = 4 << 20
+# It becomes a file's name, a cell in a spreadsheet and a word on a terminal.
+_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 
 
 @dataclass
@@ -94,14 +98,23 @@ def submissions(whole: Tree) -> list[Submission]:
         found = _canvas(names)
     else:
         found = [_own(whole, name) for name in names]
+        if all([one.id] == one.people for one in found):
+            for one in found:
+                one.people = []
     _join_groups(whole, found)
     return sorted(found, key=lambda one: one.id)
 
 
 def _own(whole: Tree, name: str) -> Submission:
-    if whole.problems.get(name, "folder"):
-        return Submission(name, folder=name)
-    return Submission(re.sub(r"\.(zip|tar|tgz|tar\.\w+)$", "", name), {name: name})
+    """Return a folder or an archive; who is meant is its name, as it is spelt."""
+    folder = bool(whole.problems.get(name, "folder"))
+    who = name if folder else re.sub(r"\.(zip|tar|tgz|tar\.\w+)$", "", name)
+    who = _readable(who)
+    # of which nothing is left keeps its name, and is refused for that
+    made = who if is_id(who) else _fit(who) or who
+    if folder:
+        return Submission(made, folder=name, people=[who])
+    return Submission(made, {name: name}, people=[who])
 
 
 def _moodle(whole: Tree, names: list[str]) -> list[Submission]:
@@ -168,15 +181,17 @@ def _gradescope(whole: Tree) -> list[Submission]:
 
 
 def _join_groups(whole: Tree, found: list[Submission]) -> None:
-    """Add to each submission the people that ``groups.csv`` names for it."""
-    listed = _groups(whole)
+    """Give each submission the people that ``groups.csv`` names for it, by id or own spelling."""
     by_id = {one.id: one for one in found}
-    unknown = sorted(set(listed) - set(by_id))
-    if unknown:
-        raise labs.Unknown(
-            f"{GROUPS} names {unknown[0]}, and there is no such submission: "
-            f"there are ids such as {min(by_id, default='none')}."
-        )
+    listed: dict[str, list[str]] = {}
+    for name, people in _groups(whole).items():
+        fit = name if name in by_id else _fit(name)
+        if fit not in by_id:
+            raise labs.Unknown(
+                f"{GROUPS} names {name}, and there is no such submission: "
+                f"there are ids such as {min(by_id, default='none')}."
+            )
+        listed.setdefault(fit, []).extend(people)
     for name, people in listed.items():
         by_id[name].people = people
 
@@ -203,6 +218,33 @@ def _groups(whole: Tree) -> dict[str, list[str]]:
     return found
 
 
+def _readable(name: str) -> str:
+    """Return a name, read as Latin-1 where its bytes are no UTF-8, as in archives of old systems.
+
+    Every byte is a letter, a sign or a control character in ISO 8859-1, so none is lost.
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(name).decode("latin-1")
+    return name
+
+
+def is_id(name: str) -> bool:
+    """Whether a name can be a submission's id as it is."""
+    return bool(_ID.fullmatch(name))
+
+
 def _slug(text: str) -> str:
     """Return a name that is safe as a file's, as near as may be."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "_", text).strip("._-")[:80] or "nameless"
+    return _fit(text) or "nameless"
+
+
+def _fit(text: str) -> str:
+    """Return what of a name is safe as a file's: letters without their accents, ``_`` for blanks.
+
+    It is empty where nothing of it is a letter a to z or a digit.
+    """
+    plain = unicodedata.normalize("NFKD", text)
+    plain = "".join(one for one in plain if not unicodedata.combining(one))
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", plain).strip("._-")[:80]

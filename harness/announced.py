@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable
 
 from . import diagnosis
-from .failure import Failure
+from .failure import Failure, require
 
 
 def expect(server, line: bytes, ready: Callable[[object], None]) -> None:
@@ -50,3 +50,16 @@ def _prints_to_terminal(server, ready) -> bool:
         return False
     server.stage.tape.add("look", "at stdout", diagnosis.show(again.stdout))
     return bool(again.stdout)
+
+
+def nothing_more(server) -> None:
+    """Require that stdout of a server holds nothing but its line, which may be missing."""
+    address, port = server.target
+    got = server.stdout.replace(b"\r\n", b"\n")  # so a terminal ends its lines
+    server.stage.tape.add("look", "at stdout", diagnosis.show(got))
+    require(
+        got in (f"LISTENING {address} {port}\n".encode(), b""),
+        "nothing on stdout but the line LISTENING",
+        diagnosis.show(got, 200),
+        "nothing but that line belongs on stdout: print messages on stderr",
+    )

@@ -102,6 +102,10 @@ class Held:
         asked = blocking.describe(self.tid, self.call, self.args)
         return asked.timeout is not None and not asked.reads | asked.writes
 
+    def is_on_socket(self) -> bool:
+        """Whether the call is one on a socket, or on several descriptors."""
+        return self.call in syscalls.MULTIPLEX or self.args[0] in proc.socket_inodes(self.tid)
+
     def may_sleep_on(self, fds) -> bool:
         """Whether the call waits until one of some descriptors can be read.
 
@@ -275,6 +279,22 @@ class Breakpoints:
 
         self.on(calls, refuse)
         return done
+
+    def fail_next(self, calls, error: int, step) -> None:
+        """Let the next of some calls fail.
+
+        Args:
+            calls: names of system calls, watched since the start.
+            error: the number that errno gets.
+            step: of the tape, which then says that it did.
+        """
+
+        def refuse(held):
+            self.off(refuse)
+            step.saw = "it did"
+            held.fail(error)
+
+        self.on(calls, refuse)
 
     def let_exec_go(self) -> None:
         """Let the launcher become the program; keep for later whoever comes then."""

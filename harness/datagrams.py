@@ -12,6 +12,23 @@ from .kernel import proc
 from .kernel.syscalls import READ
 
 
+# What a mistake makes sendto fail with, by the reason that the program prints.
+_NOT_SENT = {
+    "Message too long": "sendto was told more bytes than a datagram can have: the length of a "
+    "reply is what recvfrom has returned, and not the size of the buffer",
+    "Destination address required": "sendto needs the address, and its length, that recvfrom has "
+    "stored for this datagram",
+    "Invalid argument": "the length of the address is wrong: set it to the size of the address "
+    "before each recvfrom, which says by it how much it has stored; and hand sendto just that",
+    "Address family not supported by protocol": "nothing has stored the sender's address: "
+    "recvfrom was given none, or the length was 0 when it was called; set it to the size of the "
+    "address before each call",
+    "Transport endpoint is not connected": "a datagram socket has many clients: recvfrom with an "
+    "address tells which of them it was, and sendto with that address answers it",
+    "Bad address": "recvfrom and sendto take pointers to the address and, the first, to its length",
+}
+
+
 class DatagramServer:
     """A running server of datagrams.
 
@@ -124,3 +141,13 @@ def serve(
     server = DatagramServer(program, program.start(*args, **how), (address, port), args)
     server.wait_ready()
     return server
+
+
+def why_not_sent(said: bytes) -> str:
+    """Explain why a server's sendto fails, by the reason in its last line on stderr.
+
+    Args:
+        said: all that it has written there.
+    """
+    last = said.decode("utf-8", "replace").rstrip("\n").rpartition("\n")[2]
+    return _NOT_SENT.get(last.rpartition(": ")[2], "")

@@ -1,5 +1,6 @@
 """What a check raises, and the tape of steps that led there."""
 
+import contextlib
 from dataclasses import dataclass, field
 
 
@@ -31,6 +32,13 @@ class Tape:
         """
         del self.steps[since:]
         return self.add(verb, text, saw)
+
+    @contextlib.contextmanager
+    def one_step(self, verb: str, text: str):
+        """Record a block that goes well as one step; one that fails step by step."""
+        before = len(self.steps)
+        yield
+        self.fold(before, verb, text)
 
 
 class Failure(Exception):

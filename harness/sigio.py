@@ -12,6 +12,7 @@ import socket
 import struct
 
 from . import blocked as blocking
+from . import diagnosis
 from .failure import Failure
 from .kernel import netns, proc
 from .kernel.syscalls import ACCEPT, MULTIPLEX, READ, SLEEP, TIMER, WAIT_SIGNAL
@@ -32,6 +33,13 @@ _OWNER = {
 _F_SETFL = 4
 _F_GETOWN_EX = 16
 _F_OWNER_PGRP = 2
+# Why a program sleeps though its signal has come.
+LOST = (
+    "a lost wake-up: the signal came after the look at the flag and before the sleep, its handler "
+    "ran, and then the program went to sleep all the same. Block SIGIO while you look, and let "
+    "sigsuspend, or another call that takes a mask, open it and sleep in one step"
+)
+SOON = "LISTENING says that the socket is armed: print it after that, not before"
 _POLLING = "polling: a timer wakes it again and again; only the signal itself shall wake it"
 _FIOASYNC = 0x5452
 
@@ -151,6 +159,16 @@ def expect_asleep(process, inode: int) -> None:
         raise Failure(due, f"asleep in {blocked}, after a call of {timers}", _POLLING)
 
 
+def why_pending(process, number: int) -> str:
+    """Explain why a signal has not come to a program that sleeps; empty if it has."""
+    if number not in proc.signals(process.pid, "ShdPnd"):
+        return ""
+    return (
+        f"{diagnosis.signal_name(number)} is pending, and blocked even while the program sleeps: "
+        "the call that sleeps gets the mask that lets it through"
+    )
+
+
 def why_not_woken(process) -> str:
     """Explain why input at its first socket makes a sleeping program do nothing."""
     if process.end_status:
@@ -171,11 +189,13 @@ def why_not_woken(process) -> str:
         )
     if not proc.flags(process.pid, fd) & O_ASYNC:
         return "O_ASYNC is not set, so the socket sends no SIGIO"
-    if signal.SIGIO in proc.signals(process.pid, "ShdPnd"):
+    if signal.SIGIO in proc.signals(process.pid, "SigIgn"):
         return (
-            "SIGIO is pending, and blocked even while the program sleeps: the call that sleeps "
-            "gets the mask that lets it through"
+            "SIGIO is ignored (SIG_IGN): the kernel throws it away, and it wakes nobody; give it "
+            "a handler"
         )
+    if pending := why_pending(process, signal.SIGIO):
+        return pending
     with contextlib.suppress(OSError), process.borrow(fd) as sock:
         if owner(sock) == 0:
             return "nobody is the owner of the socket, so SIGIO goes nowhere: F_SETOWN is missing"

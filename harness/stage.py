@@ -16,9 +16,6 @@ from .kernel import cgroup, mounts, netns, prctl, proc, sockdiag
 # user of its own, or one in a namespace of its own, has this limit.
 _LIMITS = (("nofile", 4096), ("nproc", warden.PROCESSES))
 
-# For each byte a letter.
-_LETTERS = bytes(97 + byte % 26 for byte in range(256))
-
 
 def port_numbers(random_source: random.Random):
     """Yield ports that show a mistake: below the ephemeral range, and such
@@ -117,10 +114,6 @@ class Stage:
                 except OSError:
                     continue
                 return port
-
-    def letters(self, count: int) -> bytes:
-        """Return so many lower-case letters that nobody can guess."""
-        return self.random.randbytes(count).translate(_LETTERS)
 
     def path(self, name: str) -> str:
         """Return the path of a file in the check's own folder."""

@@ -102,6 +102,7 @@ def test_one_student_again(copied, build):
     before = inodes(copied / "run")
     gradebook.path(copied / "run").unlink()
     done = _grade(build, copied, STUDENT="anna")
+    assert re.search(r"  anna  had (\d+/100), now \1\n", done.stdout), done.stdout
     assert done.returncode == 0, done.stderr
     after = inodes(copied / "run")
     assert after["ben"] == before["ben"] and after["anna"] != before["anna"]

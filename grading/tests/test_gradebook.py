@@ -5,6 +5,7 @@ import csv
 import pytest
 
 from grading import gradebook, notes
+from grading.tests.helper import small, verb
 from grading.tests.made_up import ENTRY, document
 
 
@@ -67,9 +68,7 @@ def test_people(tmp_path):
         {**ENTRY, "id": "submission_3"},
     ]
     rows = [gradebook.row(one, document(points=n), "") for n, one in enumerate(entries)]
-    people = gradebook.People()
-    for one in entries:
-        people.add(one)
+    people = gradebook.People(entries)
     found = [row for one, entry in zip(rows, entries) for row in people.rows(entry, one)]
     assert [(row["id"], row["person"]) for row in found] == [
         ("submission_1", "ben"),
@@ -89,13 +88,27 @@ def test_people(tmp_path):
 def test_namesakes_keep_their_rows():
     """Two students of one name, and no times: nobody's submission stands for the other's."""
     entries = [{**ENTRY, "id": f"Anna_Fox_{n}", "people": ["Anna Fox"]} for n in (17, 18)]
-    people = gradebook.People()
-    for one in entries:
-        people.add(one)
+    people = gradebook.People(entries)
     found = [row for one in entries for row in people.rows(one, gradebook.row(one, None, ""))]
     assert [row["id"] for row in found] == ["Anna_Fox_17", "Anna_Fox_18"]
     assert "nothing says which is newer: Anna_Fox_18" in found[0]["note"]
     assert "nothing says which is newer: Anna_Fox_17" in found[1]["note"]
+    assert list(people.undecided()) == [("Anna Fox", ["Anna_Fox_17", "Anna_Fox_18"])]
+
+
+def test_namesakes_need_a_person(build, tmp_path):
+    """They are named at the end with what to do, and the status is 1 until that is done."""
+    where, run = tmp_path / "class", tmp_path / "run"
+    for number in (17, 18):
+        small(where, f"Anna Fox_{number}_assignsubmission_file_")
+    done = verb(build, "grade", where, run, "03", ALLOW_WEAK="1")
+    assert done.returncode == 1, done.stderr
+    last = done.stdout.split("These need a person:\n")[1]
+    assert "Anna Fox: has 2 rows, Anna_Fox_17 and Anna_Fox_18, " in last
+    (where / "groups.csv").write_text("Anna_Fox_17,Anna Fox (17)\nAnna_Fox_18,Anna Fox (18)\n")
+    done = verb(build, "grade", where, run, ALLOW_WEAK="1")
+    assert done.returncode == 0 and "These need a person" not in done.stdout, done.stdout
+    assert verb(build, "collect", run).returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -158,3 +171,11 @@ def test_nothing_that_counts():
     """Who has handed in something else is told so, not that there was nothing."""
     entry = {**ENTRY, "files": [], "missing": {"a.c": "a.c is missing"}, "ignored": ["report.pdf"]}
     assert notes.notes(entry, None)[0].startswith("none of the files that were asked for")
+
+
+def test_hints_about_many_missing_files():
+    """A cell of the gradebook names the first few, and says how many there are."""
+    gone = {f"{name}.c": f"{name}.c is missing; there is 'x/{name}.c'" for name in "abcde"}
+    entry = {**ENTRY, "files": [], "missing": gone, "ignored": ["x/a.c"]}
+    said = notes.notes(entry, None)
+    assert said[1:] == [gone["a.c"], gone["b.c"], "and 3 more like these, in the report"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness import report
 
-from .. import files, gradebook, ground, manifest, reports, results
+from .. import files, gradebook, ground, manifest, reports, results, shapes
 from . import need, run_folder, say
 
 
@@ -20,9 +20,7 @@ def collect(entries: manifest.Manifest) -> int:
     files.private(reports.folder(run))
     for folder in (run, reports.folder(run)):
         files.sweep(folder)
-    people = gradebook.People()
-    for one in entries:
-        people.add(one)
+    people = gradebook.People(entries)
     missing = 0
     about = gradebook.Columns()
     with tempfile.TemporaryFile("w+", dir=run, encoding="ascii") as spool:
@@ -46,8 +44,8 @@ def _again(spool) -> Iterator[dict]:
     return map(json.loads, spool)
 
 
-def tell(entries: manifest.Manifest) -> None:
-    """Say where everything is, how it was graded, and what needs a person."""
+def tell(entries: manifest.Manifest) -> bool:
+    """Say where everything is and how it was graded; return whether something needs a person."""
     run = entries.run
     say()
     say(f"{gradebook.path(run)}, and a report for each submission in {reports.folder(run)}")
@@ -55,13 +53,27 @@ def tell(entries: manifest.Manifest) -> None:
     if found is not None:
         say(f"seed {entries.seed}, level: {found.level}")
     begun = False
-    for one in entries:
-        why = report.escape(one.get("error", "")) or _trouble(run, one)
-        if why and not begun:
+    for who, why in _for_a_person(entries):
+        if not begun:
             say("These need a person:")
-            begun = True
+        begun = True
+        say(f"    {report.escape(who)}: {why}")
+    return begun
+
+
+def _for_a_person(entries: manifest.Manifest) -> Iterator[tuple[str, str]]:
+    """Yield what no grader can settle: a submission or a person, and what is to do."""
+    for one in entries:
+        why = report.escape(one.get("error", "")) or _trouble(entries.run, one)
         if why:
-            say(f"    {report.escape(one['id'])}: {why}")
+            yield one["id"], why
+    for person, names in gradebook.People(entries).undecided():
+        yield (
+            person,
+            f"has {len(names)} rows, {' and '.join(names)}, for nothing says which is newer: "
+            f"take all but one away from what was handed in, or, if they are several people, name "
+            f"each in {shapes.GROUPS}; then say the same command again",
+        )
 
 
 def _trouble(run: Path, entry: dict) -> str:
@@ -73,9 +85,8 @@ def _trouble(run: Path, entry: dict) -> str:
 
 
 def main(argv: list[str]) -> int:
-    """Collect; exit status 1 when something is missing."""
+    """Collect; exit status 1 when something is missing or needs a person."""
     need(argv, 1, 1, "collect RUN")
     entries = manifest.read(run_folder(argv[0]))
     missing = collect(entries)
-    tell(entries)
-    return 1 if missing else 0
+    return 1 if tell(entries) or missing else 0

@@ -15,7 +15,7 @@ from .work import Again, work
 
 
 def main(argv: list[str]) -> int:
-    """Grade; exit status 1 when something is missing or could not be graded again."""
+    """Grade; exit status 1 when something is missing or needs a person."""
     rest, jobs = take_jobs(argv)
     if len(rest) < 2 or not all(rest):
         raise labs.Unknown(
@@ -30,5 +30,4 @@ def main(argv: list[str]) -> int:
     lost = work(entries, jobs, again=again)
     say()
     missing = collect(entries)
-    tell_collected(entries)
-    return 1 if missing or lost else 0
+    return 1 if tell_collected(entries) or missing or lost else 0

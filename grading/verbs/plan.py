@@ -1,6 +1,7 @@
 """``plan SUBMISSIONS RUN [LAB...]``: take the files in and write the manifest."""
 
 import contextlib
+import dataclasses
 import itertools
 import os
 import secrets
@@ -13,6 +14,9 @@ from harness import labs, report
 
 from .. import files, intake, manifest, shapes, trees
 from . import need, run_folder, say
+
+# Of the names that become the same id, how many are told.
+_SHOWN = 3
 
 
 def plan(submissions: Path, run: Path, numbers: list[str], student: str = "") -> manifest.Manifest:
@@ -81,10 +85,10 @@ def _same_labs(before: manifest.Manifest | None, wanted: list[labs.Lab]) -> None
 
 
 def _of(student: str, found: list[shapes.Submission], where: Path) -> list[shapes.Submission]:
-    chosen = [one for one in found if student == one.id or student in one.people]
-    if not chosen:
+    ids = {one.id for one in found if student == one.id or student in one.people}
+    if not ids:
         raise labs.Unknown(f"STUDENT={student}: nothing in {where} has this id or this person.")
-    return chosen
+    return [one for one in found if one.id in ids]
 
 
 def _same_checks(before, checks: str) -> None:
@@ -100,12 +104,25 @@ def _same_checks(before, checks: str) -> None:
 def _entries(found: list[shapes.Submission], whole: trees.Tree, run: Path, wanted, checks: str):
     """Yield the entry of each submission."""
     for name, several in itertools.groupby(found, key=lambda one: one.id):
-        first, *others = several
+        first, *others = same = list(several)
         if others:
-            both = " and ".join(one.folder or next(iter(one.files)) for one in (first, others[0]))
-            yield manifest.refusal(first, f"it is there twice, as {both}: keep one")
+            yield manifest.refusal(_together(same), _twice(same))
         else:
             yield _take(first, whole, run, wanted, checks)
+
+
+def _together(same: list[shapes.Submission]) -> shapes.Submission:
+    """Return submissions of the same id as one, which is everybody's."""
+    people = dict.fromkeys(person for one in same for person in one.people)
+    return dataclasses.replace(same[0], people=list(people))
+
+
+def _twice(same: list[shapes.Submission]) -> str:
+    """Say that several submissions would have the same id."""
+    names = [repr(one.folder or next(iter(one.files))) for one in same]
+    if len(names) > _SHOWN:
+        names[_SHOWN:] = [f"{len(names) - _SHOWN} more"]
+    return f"{' and '.join(names)} have this id: keep one, or rename them to differ in it"
 
 
 def _merged(before: manifest.Manifest, new):

@@ -226,7 +226,7 @@ def work(
                     document = _judge(run, job, found, here)
                     before = again and results.of_same_files(run, entry)
                     results.store(run, entry, document, scratch)
-                    if before and _score(before) != _score(document):
+                    if before and (again.student or _score(before) != _score(document)):
                         shown.note(entry["id"], f"had {_score(before)}, now {_score(document)}")
                     shown.one(entry["id"], _score(document))
                 except results.Trouble as problem:

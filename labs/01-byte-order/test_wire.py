@@ -4,6 +4,7 @@ import sys
 from dataclasses import dataclass
 
 from harness import Failure, check, diagnosis, elf, fail, numbers, units
+from harness.made_up import letters
 from harness.process import End
 
 FIELDS = ("type", "id", "count", "when", "len")
@@ -559,7 +560,7 @@ def test_lengths(program):
     tape = program.stage.tape
     for length in (32768, 65535):
         since = len(tape.steps)
-        long = Record(3, 4, 5, 6, program.stage.letters(length))
+        long = Record(3, 4, 5, 6, letters(program.stage, length))
         why = (
             "a length of 16 bits goes up to 65535, unsigned; and so long a name takes many reads, "
             "each of which goes on behind the one before (buf + have)"

@@ -6,8 +6,8 @@ import signal
 import socket
 
 from harness import Failure, check, diagnosis, fail, require
+from harness.breakpoints import Held
 from harness.failure import Broken
-from harness.kernel import proc
 from harness.kernel.syscalls import MULTIPLEX, READ, TIMER, WRITE
 from harness.peers import Door
 from harness.program import NO_ADDRESS
@@ -55,11 +55,6 @@ def gives_up(process, message, why=""):
     why = why or diagnosis.difference(message, got)
     wanted = f"{diagnosis.show(message, 200)} on stderr"
     require(got == message, wanted, diagnosis.show(got, 200), why)
-
-
-def is_on_socket(held):
-    """Whether a call that is held is one on a socket, or on several descriptors."""
-    return held.call in MULTIPLEX or held.args[0] in proc.socket_inodes(held.tid)
 
 
 def converse(program, args, door, char, answer, why="", **how):
@@ -279,7 +274,7 @@ def test_late_answer(program):
     calls = READ | MULTIPLEX
     process = program.start(address, str(port), "c", watch=calls)
     program.stage.tape.add("disturb", "the first read, or call that waits, fails with EINTR")
-    process.breakpoints.interrupt_each(calls, is_on_socket)
+    process.breakpoints.interrupt_each(calls, Held.is_on_socket)
     server = door.accept()
     try:
         server.expect(b"c", why)
@@ -326,7 +321,8 @@ def test_breaks(program):
     path = program.stage.path("s")
     door = Door(program.stage, path)
     process = program.start(f"unix:{path}", "a", watch=WRITE)
-    held = process.breakpoints.hold(WRITE, "inccli writing its byte to the server", is_on_socket)
+    due = "inccli writing its byte to the server"
+    held = process.breakpoints.hold(WRITE, due, Held.is_on_socket)
     program.stage.tape.add("hold", "inccli, which is about to write")
     door.accept().close()
     held.let_go()

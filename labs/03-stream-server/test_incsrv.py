@@ -6,9 +6,21 @@ import os
 import signal
 import socket
 
-from harness import Failure, check, diagnosis, fail, require, shortage, shortwrite, strange
+from harness import (
+    Failure,
+    announced,
+    check,
+    diagnosis,
+    fail,
+    require,
+    shortage,
+    shortwrite,
+    strange,
+)
+from harness.breakpoints import Held
 from harness.kernel import netns, proc, sockdiag
 from harness.kernel.syscalls import ACCEPT, MULTIPLEX, READ, SLEEP, TIMER, WRITE
+from harness.made_up import letters
 from harness.program import NO_ADDRESS
 
 SERVES = ("test_answers_each_byte",)
@@ -50,24 +62,6 @@ def serves(program, server, why=""):
         failure.why = failure.why or why
         raise
     tape.fold(start, "serve", client.name, "a byte and its answer, end of file")
-
-
-def nothing_more_on_stdout(program, server):
-    """Require that stdout holds the line LISTENING and nothing else."""
-    address, port = server.target
-    got = server.stdout.replace(b"\r\n", b"\n")  # so a terminal ends its lines
-    program.stage.tape.add("look", "at stdout", diagnosis.show(got))
-    require(
-        got in (f"LISTENING {address} {port}\n".encode(), b""),
-        "nothing on stdout but the line LISTENING",
-        diagnosis.show(got, 200),
-        "nothing but that line belongs on stdout: print messages on stderr",
-    )
-
-
-def is_on_socket(held):
-    """Whether a call that is held is one on a socket, or on several descriptors."""
-    return held.call in MULTIPLEX or held.args[0] in proc.socket_inodes(held.tid)
 
 
 def listening_paths(program):
@@ -283,7 +277,7 @@ def test_end_of_file(program):
     # On a terminal even a line that is never flushed shows.
     server = program.serve(stdout="pty")
     first = server.connect()
-    data = program.stage.letters(10_000)
+    data = letters(program.stage, 10_000)
     first.send(data)
     first.half_close()
     first.expect_end(
@@ -293,7 +287,7 @@ def test_end_of_file(program):
     )
     first.close()
     serves(program, server)
-    nothing_more_on_stdout(program, server)
+    announced.nothing_more(server)
 
 
 @check(
@@ -618,10 +612,10 @@ def interrupted(program, why):
     client = server.connect()
     ask(program, client)
     program.stage.tape.add("disturb", "the next call of each name shall fail with EINTR")
-    server.breakpoints.interrupt_each(calls, is_on_socket)
+    server.breakpoints.interrupt_each(calls, Held.is_on_socket)
     ask(program, client, why)
-    cut = shortwrite.cut_next(server, is_on_socket)
-    data = program.stage.letters(10)
+    cut = shortwrite.cut_next(server, Held.is_on_socket)
+    data = letters(program.stage, 10)
     client.send(data)
     server.wait_quiet()
     client.expect(plus_one(data).removeprefix(cut.taken), SHORT)
@@ -662,7 +656,7 @@ def test_reset(program):
         f"{lines} lines",
         "one line for each is enough",
     )
-    nothing_more_on_stdout(program, server)
+    announced.nothing_more(server)
 
 
 @check(
@@ -750,7 +744,7 @@ def test_accept_fails(program):
     shortage.endure(server, client.half_close)
     client.expect_end()
     ask(program, waiting, "a client that waited for a descriptor is served when there is one")
-    nothing_more_on_stdout(program, server)
+    announced.nothing_more(server)
 
 
 @check(

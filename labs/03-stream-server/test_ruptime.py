@@ -5,8 +5,8 @@ import os
 import signal
 
 from harness import Failure, check, require, shortwrite
+from harness.breakpoints import Held
 from harness.diagnosis import difference, fail_bytes, show
-from harness.kernel import proc
 from harness.kernel.syscalls import MULTIPLEX, READ, TIMER, WRITE
 from harness.peers import Door
 from harness.program import NO_ADDRESS
@@ -277,9 +277,7 @@ def interrupted(program):
     door = Door(program.stage, (program.stage.address, program.stage.port()))
     process = program.start(door.target[0], str(door.target[1]), watch=calls | WRITE)
     program.stage.tape.add("disturb", "the first read, or call that waits, fails with EINTR")
-    process.breakpoints.interrupt_each(
-        calls, lambda held: held.call in MULTIPLEX or held.args[0] in proc.socket_inodes(held.tid)
-    )
+    process.breakpoints.interrupt_each(calls, Held.is_on_socket)
     server = door.accept()
     why = "a call that was interrupted (EINTR) is taken for a failure: call again"
     try:

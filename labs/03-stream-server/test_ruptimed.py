@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 
-from harness import Failure, check, fail, require, shortage, strange
+from harness import Failure, announced, begins, check, fail, require, shortage, strange
 from harness.blocked import describe
 from harness.diagnosis import show
 from harness.kernel import proc
@@ -22,7 +22,8 @@ from harness.kernel.syscalls import (
     WAIT_SIGNAL,
     WRITE,
 )
-from harness.program import NO_ADDRESS, environment
+from harness.made_up import word
+from harness.program import environment
 
 OPEN = frozenset({"open", "openat"})
 
@@ -33,11 +34,6 @@ LIMIT_LOST = (
 
 
 # -- what the checks share --------------------------------------------------------
-
-
-def word(program) -> str:
-    """Return a made-up word."""
-    return program.stage.letters(9).decode("ascii")
 
 
 def file_of(program, name: str, data: bytes, mode: int | None = None) -> str:
@@ -64,16 +60,6 @@ def explained(server, why):
         found = server.stage.diagnose(()) or (why if isinstance(why, str) else why())
         failure.why = found or failure.why
         raise
-
-
-@contextlib.contextmanager
-def one_step(program, verb: str, text: str):
-    """Record a block that goes well as one step; one that fails step by step."""
-    steps = program.stage.tape.steps
-    before = len(steps)
-    yield
-    del steps[before:]
-    program.stage.tape.add(verb, text)
 
 
 def second_servers(server) -> list[int]:
@@ -297,9 +283,7 @@ def require_no_zombie(server, why: str) -> None:
 def test_listens(program):
     """listens on ADDR PORT and says so, in one line, at once; port 0 too"""
     for port in (None, 0):
-        server = program.serve(port=port)
-        address, number = server.target
-        server.expect_listening_line(f"LISTENING {address} {number}\n")
+        begins.serve(program, port)
 
 
 @check(
@@ -315,30 +299,7 @@ def test_listens(program):
 )
 def test_starts_or_fails(program):
     """refuses a taken port and a wrong address; says LISTENING only when clients can connect"""
-    server = program.serve()
-    process = program.start(*map(str, server.target))
-    why = (
-        "bind fails, for another program listens there: look at what it returns, say so, and "
-        "end with status 1; only SO_REUSEADDR is set before it, not SO_REUSEPORT"
-    )
-    try:
-        process.expect_exit(1)
-    except Failure as failure:
-        failure.why = failure.why or why
-        raise
-    process.expect_stderr(b"ruptimed: bind: Address already in use\n")
-    process.expect_stdout(b"")
-    program.refuse_address(NO_ADDRESS, "0")
-    if not program.stage.can("notify"):
-        return
-    process = program.start(program.stage.address, str(program.stage.port()), watch=("listen",))
-    held = process.breakpoints.hold({"listen"}, "a call of listen")
-    program.stage.tape.add("hold", "ruptimed, which is about to call listen")
-    got = process.stdout
-    program.stage.tape.add("look", "at stdout", show(got))
-    held.let_go()
-    why = "the line is printed before listen(): a client who reads it and connects is refused"
-    require(not got, "nothing on stdout yet", show(got), why)
+    begins.starts_or_fails(program)
 
 
 @check(
@@ -377,7 +338,7 @@ def test_runs_command(program):
 )
 def test_end_of_file(program):
     """lets the client read end of file when CMD ends, not when the server ends"""
-    text = word(program).encode() + b"\n"
+    text = word(program.stage).encode() + b"\n"
     server = program.serve("-c", "cat " + file_of(program, "text", text))
     serve_one(server, text)
 
@@ -394,7 +355,7 @@ def test_end_of_file(program):
 )
 def test_default_command(program):
     """runs uptime where no -c says otherwise"""
-    text = f"up {word(program)}\n"
+    text = f"up {word(program.stage)}\n"
     folder = program.stage.path("bin")
     os.mkdir(folder)
     script = os.path.join(folder, "uptime")
@@ -425,7 +386,7 @@ def test_default_command(program):
 )
 def test_words(program):
     """splits CMD at blanks, and leaves everything else to no shell"""
-    one, two = word(program), word(program)
+    one, two = word(program.stage), word(program.stage)
     words = ["echo", one, "$HOME;", two, "*", '"a', 'b"', "'c'", "|", "`date`", "&&", "#x"]
     command = "   ".join(words[:4]) + " " + " ".join(words[4:]) + " "
     server = program.serve("-c", command)
@@ -449,7 +410,7 @@ def test_words(program):
 )
 def test_stderr(program):
     """sends what CMD writes to stderr to the client as well"""
-    words = [word(program) for _ in range(3)]
+    words = [word(program.stage) for _ in range(3)]
     script = f"echo {words[0]}\necho {words[1]} >&2\necho {words[2]}\n"
     server = program.serve("-c", "sh " + file_of(program, "script", script.encode()))
     with explained(
@@ -480,7 +441,7 @@ def test_concurrent(program):
         due = f"the command of client {number}"
         running.append((client, gate.take(server, due)))
     for client, command in reversed(running):
-        text = word(program).encode()
+        text = word(program.stage).encode()
         command.let_go(text)
         with explained(server, lambda client=client: why_no_end(server, client)):
             client.expect_end(text)
@@ -498,7 +459,7 @@ def test_concurrent(program):
 )
 def test_exec_fails(program):
     """tells the client why CMD can't be run, and stays one server"""
-    gone, extra = word(program), word(program)
+    gone, extra = word(program.stage), word(program.stage)
     no_right = file_of(program, "not-executable", b"#!/bin/sh\necho no\n", 0o644)
     cases = (
         (gone, errno.ENOENT),
@@ -740,10 +701,10 @@ def test_interrupted(program):
 )
 def test_queue(program):
     """lets five clients wait in its queue, and serves them all"""
-    text = word(program).encode() + b"\n"
+    text = word(program.stage).encode() + b"\n"
     server = program.serve("-c", "cat " + file_of(program, "text", text))
     server.freeze()
-    with one_step(program, "connect", "5 clients"):
+    with program.stage.tape.one_step("connect", "5 clients"):
         clients = [server.connect() for _ in range(5)]
     server.thaw()
     for client in clients:
@@ -763,7 +724,7 @@ def test_queue(program):
 )
 def test_client_leaves(program):
     """survives a client that leaves in the middle, and its command ends too"""
-    text = word(program).encode()
+    text = word(program.stage).encode()
     server = program.serve("-c", "yes " + text.decode())
     before = set(server.descriptors())
     for leave in ("reset", "close"):
@@ -791,7 +752,7 @@ def test_client_leaves(program):
 )
 def test_client_gone(program):
     """survives clients that have gone before they are accepted"""
-    text = word(program).encode() + b"\n"
+    text = word(program.stage).encode() + b"\n"
     server = program.serve("-c", "cat " + file_of(program, "text", text))
     before = set(server.descriptors())
     server.freeze()
@@ -827,7 +788,7 @@ def test_client_gone(program):
 )
 def test_accept_fails(program):
     """goes on when accept fails with ECONNABORTED or EMFILE"""
-    text = word(program).encode() + b"\n"
+    text = word(program.stage).encode() + b"\n"
     command = "cat " + file_of(program, "text", text)
     server = program.serve("-c", command, watch=shortage.WATCH)
 
@@ -843,13 +804,7 @@ def test_accept_fails(program):
     for number in (errno.ECONNABORTED, errno.EMFILE):
         name = errno.errorcode[number]
         step = program.stage.tape.add("disturb", f"the next accept fails with {name}")
-
-        def refuse(held, number=number, step=step):
-            server.breakpoints.off(refuse)
-            step.saw = "it did"
-            held.fail(number)
-
-        server.breakpoints.on(ACCEPT, refuse)
+        server.breakpoints.fail_next(ACCEPT, number, step)
         # An accept that waits already is past its entry: the one after it fails.
         for _ in range(2):
             serve_one(server, text, why)
@@ -891,7 +846,7 @@ def require_lines(server, most: int, of_what: str, least: int = 0) -> None:
 )
 def test_fork_fails(program):
     """closes the connection and goes on when no child can be made"""
-    text = word(program).encode() + b"\n"
+    text = word(program.stage).encode() + b"\n"
     command = "cat " + file_of(program, "text", text)
     server = program.serve("-c", command, watch=FORK)
     before = set(server.descriptors())
@@ -957,7 +912,7 @@ def test_restart(program):
     first.wait_accepting()
     first.signal(signal.SIGTERM)
     first.wait_end()
-    text = word(program).encode() + b"\n"
+    text = word(program.stage).encode() + b"\n"
 
     def why():
         held = [pid for pid in first.tree() if first.listener_inode in _inodes(pid)]
@@ -994,7 +949,7 @@ def _inodes(pid: int) -> set[int]:
 def test_exit_status(program):
     """ends a child that can't run CMD with status 127"""
     no_right = file_of(program, "not-executable", b"#!/bin/sh\necho no\n", 0o644)
-    for command, number in ((word(program), errno.ENOENT), (no_right, errno.EACCES)):
+    for command, number in ((word(program.stage), errno.ENOENT), (no_right, errno.EACCES)):
         server = program.serve("-c", command, watch=("exit", "exit_group"))
         statuses = []
 
@@ -1036,7 +991,7 @@ def test_reaped_at_once(program):
     client = server.connect()
     command = gate.take(server, "the command")
     server.wait_accepting()
-    text = word(program).encode()
+    text = word(program.stage).encode()
     command.let_go(text)
     client.expect(text)
     command.wait_end(server)
@@ -1061,7 +1016,7 @@ def test_reaps_all(program):
     """leaves no zombie when twenty children end together"""
     gate = Gate(program)
     server = program.serve("-c", gate.command)
-    with one_step(program, "connect", "20 clients"):
+    with program.stage.tape.one_step("connect", "20 clients"):
         for number in range(5, 25, 5):
             for _ in range(5):  # no more than its queue must hold
                 server.connect()
@@ -1091,13 +1046,14 @@ def test_reaps_all(program):
 )
 def test_nothing_left(program):
     """has as many descriptors and children after thirty clients as before"""
-    text = word(program).encode() + b"\n"
+    text = word(program.stage).encode() + b"\n"
     # On a terminal even a line that is never flushed shows.
     server = program.serve("-c", "cat " + file_of(program, "text", text), stdout="pty")
     before = set(server.descriptors())
-    with one_step(program, "connect", "30 clients, of which 10 reset and 20 read and close"):
+    tape = program.stage.tape
+    with tape.one_step("connect", "30 clients, of which 10 reset and 20 read and close"):
         for number in range(30):
-            with one_step(program, "connect", f"client {number + 1}: served"):
+            with tape.one_step("connect", f"client {number + 1}: served"):
                 client = server.connect()
                 if number % 3 == 0:
                     client.reset()
@@ -1105,15 +1061,7 @@ def test_nothing_left(program):
                     client.expect(text)
                     client.close()
     require_nothing_left(server, before, "a child of a client that has gone is still there")
-    address, port = server.target
-    got = server.stdout.replace(b"\r\n", b"\n")  # so a terminal ends its lines
-    program.stage.tape.add("look", "at stdout", show(got))
-    require(
-        got in (f"LISTENING {address} {port}\n".encode(), b""),
-        "nothing on stdout but the line LISTENING",
-        show(got, 200),
-        "nothing but that line belongs on stdout: print messages on stderr",
-    )
+    announced.nothing_more(server)
 
 
 @check(
@@ -1201,7 +1149,7 @@ def test_limit(program):
         for waiting in clients[started:]:
             with explained(server, "a client over the limit waits, connected: it is not refused"):
                 waiting.expect_nothing()
-        text = word(program).encode()
+        text = word(program.stage).encode()
         commands[index].let_go(text)
         with explained(server, lambda client=clients[index]: why_no_end(server, client)):
             clients[index].expect_end(text)
@@ -1252,10 +1200,10 @@ def test_limit_together(program):
     """-m 3: keeps the limit, and loses no place, when commands end together"""
     gate = Gate(program)
     server = program.serve("-m", "3", "-c", gate.command)
-    with one_step(program, "connect", "3 clients"):
+    with program.stage.tape.one_step("connect", "3 clients"):
         clients = [server.connect() for _ in range(3)]
     commands = gate.take(server, "3 commands", 3, LIMIT_LOST)
-    with one_step(program, "connect", "5 clients more"):
+    with program.stage.tape.one_step("connect", "5 clients more"):
         clients += [server.connect() for _ in range(5)]
     for count in (3, 2, 0):
         require_running(gate, server, 3)
@@ -1317,7 +1265,7 @@ def test_limit_race(program):
         "the command ended after the server had looked at its counter and before it slept, and "
         "the wake-up was lost: SIGCHLD must be blocked from the look until sigsuspend lets it in"
     )
-    text = word(program).encode()
+    text = word(program.stage).encode()
     gate.take(server, "the command of client 2", why=why).let_go(text)
     client.expect(text)
 
@@ -1335,7 +1283,7 @@ def test_limit_race(program):
 )
 def test_limit_exec(program):
     """-m 2: loses no place to commands that can't be run"""
-    command = word(program)
+    command = word(program.stage)
     server = program.serve("-m", "2", "-c", command)
     line = f"error: {command}: {os.strerror(errno.ENOENT)}\n".encode()
     why = (

@@ -4,11 +4,11 @@ import errno
 import os
 import signal
 
-from harness import Failure, check, require, shortage, shortwrite
+from harness import Failure, announced, begins, check, require, shortage, shortwrite
+from harness.breakpoints import Held
 from harness.diagnosis import around, show
-from harness.kernel import netns, proc
+from harness.kernel import netns
 from harness.kernel.syscalls import ACCEPT, MULTIPLEX, POLL, READ, SELECT, SLEEP, TIMER, WRITE
-from harness.program import NO_ADDRESS
 
 COUNTS = ("test_listens", "test_counts")
 BILLION = 1000000000
@@ -32,12 +32,6 @@ def ask_and_leave(server, count, first, why=""):
     client.close()
 
 
-def fold(tape, start, verb, text, saw):
-    """Replace the steps since ``start``, which all went well, by one."""
-    del tape.steps[start:]
-    tape.add(verb, text, saw)
-
-
 def wait_for_next(server, why):
     """Wait until the server waits for its next client; say why it does not."""
     try:
@@ -58,9 +52,7 @@ def wait_for_next(server, why):
 def test_listens(program):
     """listens on ADDR PORT, or on a port that the kernel chose, and says so at once"""
     for port in (None, 0):
-        server = program.serve(port=port)
-        address, number = server.target
-        server.expect_listening_line(f"LISTENING {address} {number}\n")
+        begins.serve(program, port)
 
 
 @check(
@@ -76,30 +68,7 @@ def test_listens(program):
 )
 def test_starts_or_fails(program):
     """refuses a taken port and a wrong address; says LISTENING only when clients can connect"""
-    server = program.serve()
-    process = program.start(*map(str, server.target))
-    why = (
-        "bind fails, for another program listens there: look at what it returns, say so, and "
-        "end with status 1; only SO_REUSEADDR is set before it, not SO_REUSEPORT"
-    )
-    try:
-        process.expect_exit(1)
-    except Failure as failure:
-        failure.why = failure.why or why
-        raise
-    process.expect_stderr(b"seqsrv: bind: Address already in use\n")
-    process.expect_stdout(b"")
-    program.refuse_address(NO_ADDRESS, "0")
-    if not program.stage.can("notify"):
-        return
-    process = program.start(program.stage.address, str(program.stage.port()), watch=("listen",))
-    held = process.breakpoints.hold({"listen"}, "a call of listen")
-    program.stage.tape.add("hold", "seqsrv, which is about to call listen")
-    got = process.stdout
-    program.stage.tape.add("look", "at stdout", show(got))
-    held.let_go()
-    why = "the line is printed before listen(): a client who reads it and connects is refused"
-    require(not got, "nothing on stdout yet", show(got), why)
+    begins.starts_or_fails(program)
 
 
 @check(
@@ -158,20 +127,7 @@ def test_serves_in_turn(program):
         other.half_close()
         other.expect_end()
     server.wait_accepting()
-    nothing_more_on_stdout(program, server)
-
-
-def nothing_more_on_stdout(program, server):
-    """Require that stdout holds the line LISTENING and nothing else."""
-    address, port = server.target
-    got = server.stdout.replace(b"\r\n", b"\n")  # so a terminal ends its lines
-    program.stage.tape.add("look", "at stdout", show(got))
-    require(
-        got == f"LISTENING {address} {port}\n".encode(),
-        "the line LISTENING on stdout and nothing else",
-        show(got, 200),
-        "nothing but that line belongs on stdout: print messages on stderr",
-    )
+    announced.nothing_more(server)
 
 
 def expect_whole(client, expected, why):
@@ -264,7 +220,7 @@ def test_several_at_once(program):
             "half a line at the end of a read is lost: its rest comes with the next one",
         )
         text = f"{client.name}: {show(data[:cut])}, then {show(data[cut:])}"
-        fold(tape, mark, "send", text, "answered")
+        tape.fold(mark, "send", text, "answered")
 
 
 @check(
@@ -336,7 +292,7 @@ def test_rejects(program):
         client.expect(b"ERR\n", why)
         client.expect_end(why="after ERR the connection is over: say so with shutdown or close")
         client.close()
-        fold(tape, mark, "send", f"{client.name}: {show(line + nl)}", "ERR, end of file")
+        tape.fold(mark, "send", f"{client.name}: {show(line + nl)}", "ERR, end of file")
     ask_and_leave(server, BILLION, first, UNCHANGED)
 
 
@@ -528,7 +484,7 @@ def test_client_leaves(program):
         f"{len(lines)} lines",
         "the server goes on writing to a client that has gone: the first error ends that client",
     )
-    nothing_more_on_stdout(program, server)
+    announced.nothing_more(server)
 
 
 @check(
@@ -574,7 +530,7 @@ def test_late_reader(program):
         lost = "what had come of an unfinished line was thrown away, and its rest was judged alone"
         require(got == due, f"{left} for {client.name}", right, lost if b"ERR" in got else SHORT)
         text = f"{client.name}: {at + len(due)} bytes of answers, after Ctrl-Z and fg"
-        fold(program.stage.tape, mark, "read", text, "right")
+        program.stage.tape.fold(mark, "read", text, "right")
     server.wait_reading()
     server.freeze()
     server.thaw()
@@ -590,14 +546,10 @@ def interrupted(program):
     client = server.connect()
     ask(client, 3, 0)
     program.stage.tape.add("disturb", "the next call of each name shall fail with EINTR")
-
-    def on_socket(held):
-        return held.call in MULTIPLEX or held.args[0] in proc.socket_inodes(held.tid)
-
-    server.breakpoints.interrupt_each(calls, on_socket)
+    server.breakpoints.interrupt_each(calls, Held.is_on_socket)
     why = "a call that was interrupted (EINTR) is taken for a failure: call again"
     ask(client, 1, 3, why)
-    cut = shortwrite.cut_next(server, on_socket)
+    cut = shortwrite.cut_next(server, Held.is_on_socket)
     client.send(b"3\n")
     server.wait_quiet()
     client.expect(b"4\n".removeprefix(cut.taken), SHORT)
@@ -750,7 +702,7 @@ def test_nothing_left(program):
             client.close()
         else:
             client.close()
-    fold(program.stage.tape, mark, "connect", "30 clients, who leave in four ways", "all served")
+    program.stage.tape.fold(mark, "connect", "30 clients, who leave in four ways", "all served")
     client = server.connect()
     ask(client, 1, 5)
     silent = server.wait_reading()

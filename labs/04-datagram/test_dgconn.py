@@ -8,9 +8,10 @@ import socket
 import struct
 
 from harness import Failure, check, diagnosis, require
-from harness.blocked import hidden_timeout
+from harness.at_rest import require_no_timer
 from harness.kernel import netns, proc
 from harness.kernel.syscalls import MULTIPLEX, READ
+from harness.made_up import distinct
 from harness.peers import Datagrams
 from harness.program import NO_ADDRESS
 
@@ -22,11 +23,6 @@ NOT_SAID = "getpeername fails with ENOTCONN then, and that is printed; it is no 
 
 
 # -- what the checks share --------------------------------------------------------
-
-
-def words(program, size: int = 8) -> bytes:
-    """Return made-up letters."""
-    return "".join(program.stage.random.sample("abcdefghijklmnopqrstuvwxyz", size)).encode()
 
 
 class Server:
@@ -191,8 +187,8 @@ def libc_connect(fd: int, address: bytes) -> None:
 def test_talks(program):
     """sends each MSG, and prints its reply before it sends the next"""
     server = Server(program)
-    texts = [words(program, size) for size in (5, 9, 3)]
-    answers = [words(program, size) for size in (4, 11, 6)]
+    texts = [distinct(program.stage, size) for size in (5, 9, 3)]
+    answers = [distinct(program.stage, size) for size in (4, 11, 6)]
     process = server.start(*texts)
     printed = b""
     why = "one MSG, one reply, and its line on stdout, flushed, before the next MSG is sent"
@@ -220,7 +216,7 @@ def test_connected(program):
     """prints its own name and its peer's when it is connected, before it sends"""
     for own in (None, program.stage.port()):
         server = Server(program)
-        text = words(program)
+        text = distinct(program.stage)
         options = () if own is None else ("-p", str(own))
         process = server.start(text, options=options)
         server.expect(text)
@@ -251,7 +247,7 @@ def test_dissolved(program):
     """dissolves the association by AF_UNSPEC, and prints what is left of the names"""
     for own in (None, program.stage.port()):
         server = Server(program)
-        text, answer = words(program), words(program)
+        text, answer = distinct(program.stage), distinct(program.stage)
         options = () if own is None else ("-p", str(own))
         process = server.start(text, options=options)
         server.expect(text)
@@ -299,7 +295,7 @@ def test_refused(program):
     )
     for talks in (0, 1):
         server = Server(program)
-        first, second = words(program), words(program)
+        first, second = distinct(program.stage), distinct(program.stage)
         if not talks:
             server.peer.sock.close()
             program.stage.tape.add("close", "server")
@@ -347,7 +343,7 @@ def test_refused(program):
 def test_empty(program):
     """sends an empty MSG too, and takes an empty reply for a reply"""
     server = Server(program)
-    last = words(program)
+    last = distinct(program.stage)
     process = server.start(b"", last)
     server.expect(b"", "an empty MSG is an empty datagram: it is sent like any other")
     server.reply(b"")
@@ -427,7 +423,7 @@ def test_filter(program):
     """does not take a reply from anybody but its peer"""
     server = Server(program)
     stranger = server.stranger()
-    texts = [words(program), words(program)]
+    texts = [distinct(program.stage), distinct(program.stage)]
     process = server.start(*texts)
     why = "that came from another port than HOST PORT: a connected socket does not take it"
     for text in texts:
@@ -456,7 +452,7 @@ def test_strays(program):
     server = Server(program)
     stranger = server.stranger()
     own = program.stage.port()
-    text = words(program)
+    text = distinct(program.stage)
     for strays in ((), (b"stray",), (b"", b"one", b"", b"two", b"x" * 60000)):
         process = server.start(text, options=("-p", str(own)), watch=("connect",))
         held = process.breakpoints.hold({"connect"}, "a socket that is about to be connected")
@@ -489,7 +485,7 @@ def test_strays(program):
 def test_output_fails(program):
     """says that its output can't be written, and ends with status 1"""
     server = Server(program)
-    text = words(program)
+    text = distinct(program.stage)
     process = server.start(text, stdout="/dev/full")
     why = "nobody looks at whether stdout could be written, or only after the whole talk"
     server.ends(1, why)
@@ -513,17 +509,12 @@ def test_output_fails(program):
 def test_late_reply(program):
     """waits for a late reply, asleep and without a timer, also when it is interrupted"""
     server = Server(program)
-    text = words(program)
+    text = distinct(program.stage)
     process = server.start(text)
     server.expect(text)
-    tasks = process.wait_quiet()
-    program.stage.tape.add("look", "at dgconn", "; ".join(map(str, tasks)))
-    calls = [(task.pid, task.blocked) for task in tasks if task.blocked]
-    timed = [str(call) for pid, call in calls if call.timeout or hidden_timeout(pid, call)]
-    require(
-        not timed,
-        "a program that sleeps until the reply comes",
-        f"one that wakes by a timer, in {', '.join(timed)}",
+    require_no_timer(
+        process,
+        "the reply comes",
         "a server may take as long as it likes: recv without a time limit waits for it",
     )
     process.freeze()
@@ -574,7 +565,7 @@ def test_late_reply(program):
 def test_no_leak(program):
     """leaks no memory"""
     server = Server(program)
-    texts = [words(program) for _ in range(3)]
+    texts = [distinct(program.stage) for _ in range(3)]
     server.start(*texts, leaks=True)
     for text in texts:
         server.expect(text)

@@ -6,9 +6,10 @@ import os
 import socket
 
 from harness import Failure, check, datagrams, diagnosis, require
-from harness.blocked import hidden_timeout
+from harness.at_rest import require_no_descriptor_more, require_no_timer
 from harness.kernel import netns, proc, udp
 from harness.kernel.syscalls import MULTIPLEX, READ
+from harness.made_up import distinct
 from harness.peers import Datagrams
 from harness.program import NO_ADDRESS
 
@@ -17,23 +18,6 @@ SEND = frozenset({"sendto", "sendmsg", "sendmmsg", "write", "writev"})
 IN_USE = b"dgecho: bind: Address already in use\n"
 ECHOES = ("test_listening", "test_echoes")
 UNIX = (*ECHOES, "test_unix")
-
-
-# What a mistake makes sendto fail with, by the reason that the program prints.
-REASONS = {
-    "Message too long": "sendto was told more bytes than a datagram can have: the length of a "
-    "reply is what recvfrom has returned, and not the size of the buffer",
-    "Destination address required": "sendto needs the address, and its length, that recvfrom has "
-    "stored for this datagram",
-    "Invalid argument": "the length of the address is wrong: set it to the size of the address "
-    "before each recvfrom, which says by it how much it has stored; and hand sendto just that",
-    "Address family not supported by protocol": "nothing has stored the sender's address: "
-    "recvfrom was given none, or the length was 0 when it was called; set it to the size of the "
-    "address before each call",
-    "Transport endpoint is not connected": "a datagram socket has many clients: recvfrom with an "
-    "address tells which of them it was, and sendto with that address answers it",
-    "Bad address": "recvfrom and sendto take pointers to the address and, the first, to its length",
-}
 CONNECTED = (
     "the socket is connected to one of its clients, and takes datagrams from that one alone: a "
     "server does not call connect"
@@ -41,11 +25,6 @@ CONNECTED = (
 
 
 # -- what the checks share --------------------------------------------------------
-
-
-def words(program, size: int = 8) -> bytes:
-    """Return made-up letters, no two the same side by side."""
-    return "".join(program.stage.random.sample("abcdefghijklmnopqrstuvwxyz", size)).encode()
 
 
 class Client:
@@ -152,7 +131,7 @@ def explain(server, why: str = "") -> str:
         return "; ".join(filter(None, (ended, why)))
     if has_peer(server):
         return CONNECTED
-    return REASONS.get(last.rpartition(": ")[2], why)
+    return datagrams.why_not_sent(server.stderr) or why
 
 
 def has_peer(server) -> bool:
@@ -169,7 +148,7 @@ def is_waiting(server):
 
 def ask(program, client: Client, why: str = "") -> None:
     """Send some letters and require them back."""
-    data = words(program)
+    data = distinct(program.stage)
     client.send(data, why)
     client.expect(data, why)
 
@@ -263,7 +242,8 @@ def test_echoes(program):
     """sends a datagram back to its sender, byte for byte, again and again"""
     server = datagrams.serve(program)
     client = Client(program, server)
-    for data in (words(program, 5), words(program, 20), b"x", bytes(range(255, -1, -1)), b"\0\n"):
+    made = [distinct(program.stage, size) for size in (5, 20)]
+    for data in (*made, b"x", bytes(range(255, -1, -1)), b"\0\n"):
         client.send(data)
         client.expect(data, "no reply: each datagram is sent back as soon as it has come")
     rests(program, server)
@@ -306,7 +286,7 @@ def test_largest(program):
     server = datagrams.serve(program)
     client = Client(program, server)
     for size in (1500, 9000, 65506, LARGEST):
-        data = words(program, 26) * (size // 26 + 1)
+        data = distinct(program.stage, 26) * (size // 26 + 1)
         client.send(data[:size])
         client.expect(data[:size], f"a datagram of {size} bytes is one datagram")
 
@@ -327,7 +307,7 @@ def test_each_sender(program):
     clients = [Client(program, server) for _ in range(3)]
     ask(program, clients[0])
     server.freeze()
-    sent = [(client, words(program, size)) for size, client in enumerate(clients * 2, 4)]
+    sent = [(client, distinct(program.stage, size)) for size, client in enumerate(clients * 2, 4)]
     for client, data in sent:
         client.send(data)
     server.thaw()
@@ -363,7 +343,7 @@ def test_verbose(program):
         return held.args[0] & 0xFFFFFFFF in proc.socket_inodes(server.pid)
 
     for client, size in ((first, 3), (second, 12), (first, 0), (second, 7)):
-        data = words(program, size)
+        data = distinct(program.stage, size)
         client.send(data)
         try:
             held = server.breakpoints.hold(SEND, "a reply that is sent", is_on_socket)
@@ -409,7 +389,7 @@ def test_unix(program):
     said = f"LISTENING unix {path}\n"
     for name in ("client-with-a-long-name", "a"):
         client = Client(program, server, program.stage.path(name))
-        for data in (words(program), b"", b"z" * LARGEST):
+        for data in (distinct(program.stage), b"", b"z" * LARGEST):
             client.send(data)
             why = "a sender's path is longer than an address of UDP: leave it room, say in the "
             why += "length before each recvfrom how much, and hand sendto the length that it stores"
@@ -450,7 +430,7 @@ def test_overflow(program):
         inode = proc.socket_inodes(server.pid)[server.fd]
         client = Client(program, server)
         server.freeze()
-        sent = [b"%02d" % number + words(program) * (size // 8) for number in range(total)]
+        sent = [b"%02d" % number + distinct(program.stage) * (size // 8) for number in range(total)]
         for data in sent:
             client.peer.sock.sendto(data, server.target)
         program.stage.tape.add("send", f"{client.peer.name}: {total} datagrams of {size} bytes")
@@ -503,7 +483,7 @@ def test_unbound(program):
         "an unbound client has set the length of the address to 0; as the next recvfrom takes it "
         "for the room that there is, the next sender's address is lost: set it before each call"
     )
-    for data in (words(program), b""):
+    for data in (distinct(program.stage), b""):
         nobody.send(data)
         rests(program, server, why)
         ask(program, later, why)
@@ -538,7 +518,7 @@ def test_client_gone(program):
     gone, removed = Client(program, server, path), Client(program, server, path + "-too")
     server.freeze()
     for client in (gone, removed):
-        client.send(words(program))
+        client.send(distinct(program.stage))
         client.peer.sock.close()
         program.stage.tape.add("close", client.peer.name)
     os.unlink(path + "-too")
@@ -551,8 +531,8 @@ def test_client_gone(program):
     server = datagrams.serve(program)
     gone = Client(program, server)
     server.freeze()
-    gone.send(words(program))
-    gone.send(words(program))
+    gone.send(distinct(program.stage))
+    gone.send(distinct(program.stage))
     gone.peer.sock.close()
     program.stage.tape.add("close", gone.peer.name)
     server.thaw()
@@ -590,7 +570,7 @@ def test_send_fails(program):
     why = "a reply that can't be sent is lost, as any datagram may be: tell it, and go on"
     lost = Client(program, server)
     for left in range(total, 0, -1):
-        lost.send(words(program))
+        lost.send(distinct(program.stage))
         try:
             server.until(lambda left=left: len(errors) < left, "a reply that is sent")
         except Failure as failure:
@@ -707,17 +687,10 @@ def test_nothing_left(program):
     before = set(server.descriptors())
     for number in range(30):
         ask(program, client if number % 2 else Client(program, server))
-    tasks = server.wait_quiet()
-    program.stage.tape.add("look", "at dgecho", "; ".join(map(str, tasks)))
-    calls = [(task.pid, task.blocked) for task in tasks if task.blocked]
-    timed = [str(call) for pid, call in calls if call.timeout or hidden_timeout(pid, call)]
-    require(
-        not timed,
-        "a server that sleeps until a datagram comes",
-        f"one that wakes by a timer, in {', '.join(timed)}",
+    require_no_timer(
+        server,
+        "a datagram comes",
         "that is polling: recvfrom without a time limit waits for the next datagram",
     )
-    left = set(server.descriptors()) - before
-    program.stage.tape.add("look", "at its descriptors", f"{len(left)} more than before")
-    require(not left, "as many descriptors as before", f"{len(left)} more", "close what was opened")
+    require_no_descriptor_more(server, before)
     require(not server.children(), "no child", "a child", "nothing here needs another process")

@@ -1,30 +1,13 @@
 """Checks of dgrecv: a file that comes in datagrams, some of them twice."""
 
 import contextlib
-import struct
 
-from harness import Failure, check, diagnosis, pacing, require, strange
+from harness import Failure, check, diagnosis, pacing, packets, require, strange
 from harness.datagrams import DatagramServer
 from harness.peers import Datagrams
 from harness.relay import Relay
 
-SIZE = 1024
 HELD = {"needs": "notify", "build": "shim", "challenge": True}
-
-
-def data_packet(seq: int, data: bytes) -> bytes:
-    """Return a data packet."""
-    return struct.pack("!cIH", b"D", seq, len(data)) + data
-
-
-def ack(seq: int) -> bytes:
-    """Return the answer to a data packet."""
-    return struct.pack("!cI", b"A", seq)
-
-
-def content_of(program, size: int) -> bytes:
-    """Return made-up content for a file."""
-    return program.stage.random.randbytes(size)
 
 
 class Receiving:
@@ -119,14 +102,14 @@ def said(answers: list[bytes]) -> str:
 )
 def test_receives(program):
     """receives a file, answers each packet, and ends a second after the end"""
-    for size in (2 * SIZE + 17, 0):
-        content = content_of(program, size)
+    for size in (2 * packets.SIZE + 17, 0):
+        content = program.stage.random.randbytes(size)
         run = Receiving(program)
-        parts = [content[at : at + SIZE] for at in range(0, size, SIZE)]
+        parts = [content[at : at + packets.SIZE] for at in range(0, size, packets.SIZE)]
         for seq, part in enumerate([*parts, b""]):
             what = f"packet {seq}" if part else "the end"
             why = 'each packet is answered: "A" and its number, in network byte order'
-            run.expect(data_packet(seq, part), what, [ack(seq)], why)
+            run.expect(packets.data(seq, part), what, [packets.ack(seq)], why)
         run.ends(content)
 
 
@@ -143,24 +126,23 @@ def test_receives(program):
 )
 def test_lossy(program):
     """writes each packet once, in order, and answers all that come again, the end too"""
-    content = content_of(program, 4 * SIZE + 5)
-    parts = [content[at : at + SIZE] for at in range(0, len(content), SIZE)]
-    packets = [data_packet(seq, part) for seq, part in enumerate([*parts, b""])]
+    content = program.stage.random.randbytes(4 * packets.SIZE + 5)
+    sent = packets.of(content)
     run = Receiving(program)
     network = Relay("double 1; delay 2:1; drop 4; double 5,7")
     seq = 0
-    while seq < len(packets):
-        arrive = network.carry(packets[seq])
+    while seq < len(sent):
+        arrive = network.carry(sent[seq])
         for data in arrive:
-            number = packets.index(data)
+            number = sent.index(data)
             why = "a packet that comes again is answered again: its answer may have been lost"
-            run.expect(data, f"packet {number}", [ack(number)], why)
-        if packets[seq] in arrive:
+            run.expect(data, f"packet {number}", [packets.ack(number)], why)
+        if sent[seq] in arrive:
             seq += 1
-    last = len(packets) - 1
+    last = len(sent) - 1
     why = "after the end, packets that come again are answered for one more second"
     for number in (last, 0):
-        run.expect(packets[number], f"packet {number} again", [ack(number)], why)
+        run.expect(sent[number], f"packet {number} again", [packets.ack(number)], why)
     run.ends(content, "a packet that comes again is not written again")
 
 
@@ -178,38 +160,39 @@ def test_lossy(program):
 )
 def test_strangers(program):
     """ignores other senders, packets out of turn and what is no packet, to the last second"""
-    first, second = content_of(program, 100), content_of(program, 50)
+    first, second = program.stage.random.randbytes(100), program.stage.random.randbytes(50)
     run = Receiving(program)
     other = run.another("stranger")
     early = "packet 0 begins: nothing else is taken before it"
-    run.expect(data_packet(1, b"early"), "packet 1 too early", [], early, other)
-    run.expect(data_packet(0, first), "packet 0", [ack(0)], "packet 0 is answered")
+    run.expect(packets.data(1, b"early"), "packet 1 too early", [], early, other)
+    run.expect(packets.data(0, first), "packet 0", [packets.ack(0)], "packet 0 is answered")
     whole = "a packet is whole, with as many bytes as its length says: else it is none"
     strays = (
         (
             "packet 1 from elsewhere",
-            data_packet(1, b"x"),
+            packets.data(1, b"x"),
             other,
             "only the sender of packet 0 is heard: everybody else is a stranger",
         ),
         (
             "packet 2 too early",
-            data_packet(2, b"x"),
+            packets.data(2, b"x"),
             None,
             "packet 1 is due: a later one can't be written yet, so it is not answered",
         ),
-        ("a length that is too long", data_packet(1, b"xyz")[:-1], None, whole),
-        ("a length that is too short", data_packet(1, b"xyz") + b"!", None, whole),
-        ("1025 bytes", data_packet(1, bytes(SIZE + 1)), None, "1024 bytes are the most"),
-        ("6 bytes", data_packet(1, b"")[:6], None, whole),
-        ("another letter", b"d" + data_packet(1, b"x")[1:], None, whole),
+        ("a length that is too long", packets.data(1, b"xyz")[:-1], None, whole),
+        ("a length that is too short", packets.data(1, b"xyz") + b"!", None, whole),
+        ("1025 bytes", packets.data(1, bytes(packets.SIZE + 1)), None, "1024 bytes are the most"),
+        ("6 bytes", packets.data(1, b"")[:6], None, whole),
+        ("another letter", b"d" + packets.data(1, b"x")[1:], None, whole),
         ("nothing", b"", None, "an empty datagram is no end of file"),
     )
     for what, data, peer, why in strays:
         run.expect(data, what, [], why, peer)
-    run.expect(data_packet(1, second), "packet 1", [ack(1)], "packet 1 is due, and is answered")
-    run.expect(data_packet(2, b""), "the end", [ack(2)], "the end is answered")
-    for what, data in (("a packet after the end", data_packet(3, b"x")), ("nothing", b"")):
+    why = "packet 1 is due, and is answered"
+    run.expect(packets.data(1, second), "packet 1", [packets.ack(1)], why)
+    run.expect(packets.data(2, b""), "the end", [packets.ack(2)], "the end is answered")
+    for what, data in (("a packet after the end", packets.data(3, b"x")), ("nothing", b"")):
         run.pace.elapse(0.3)
         run.expect(data, what, [], "after the end nothing is new")
     wait = run.pace.limited("a program that answers for one more second")

@@ -7,6 +7,7 @@ import select
 
 from harness import Failure, check, diagnosis, fail, pacing, require
 from harness.kernel.syscalls import READ
+from harness.made_up import letters
 from harness.pacing import SLACK
 from harness.peers import Datagrams
 from harness.program import NO_ADDRESS
@@ -24,11 +25,6 @@ INTERRUPTED = (
 
 
 # -- what the checks share --------------------------------------------------------
-
-
-def words(program) -> bytes:
-    """Return a made-up text."""
-    return program.stage.letters(12)
 
 
 def reply_to(request: bytes, text: bytes) -> bytes:
@@ -305,7 +301,7 @@ def led(program, *options: str, **how) -> Asked:
 )
 def test_asks(program):
     """sends one request, and prints the text of the answer"""
-    text = words(program) + b"\n"
+    text = letters(program.stage) + b"\n"
     run = Asked(program, "-t", LONG)
     request = run.receive_right()
     run.settle("its first request", "it has not waited for the answer")
@@ -329,8 +325,8 @@ def test_any_text(program):
     """prints any text as it is: without a newline, with NUL bytes, empty, 1400 bytes long"""
     source = program.stage.random
     texts = (
-        (words(program), "no newline stands at the end, and no NUL"),
-        (b"a\0" + words(program) + b"\0\n", "a NUL is a byte of the text like any other"),
+        (letters(program.stage), "no newline stands at the end, and no NUL"),
+        (b"a\0" + letters(program.stage) + b"\0\n", "a NUL is a byte of the text like any other"),
         (b"", "an answer may have no text at all: its 8 bytes are enough"),
         (bytes(source.choices(range(1, 256), k=TEXT)), "a text may have 1400 bytes"),
     )
@@ -383,7 +379,7 @@ def test_random_id(program):
 )
 def test_retransmits(program):
     """sends the very same request again when no answer has come"""
-    text = words(program) + b"\n"
+    text = letters(program.stage) + b"\n"
     run = led(program, "-t", LONG)
     lossy = Relay("drop 1,2")
     run.receive_right()
@@ -501,7 +497,7 @@ def why_wait(got: float, due: float, before: float) -> str:
 )
 def test_wrong_sender(program):
     """ignores an answer from another port or another address"""
-    text = words(program) + b"\n"
+    text = letters(program.stage) + b"\n"
     address, _, last = program.stage.address.rpartition(".")
     neighbour = f"{address}.{int(last) % 250 + 2}"
     run = Asked(program, "-t", LONG)
@@ -536,7 +532,7 @@ def test_wrong_sender(program):
 )
 def test_wrong_content(program):
     """ignores a wrong magic, a wrong id, and what is too short for an answer"""
-    text = words(program) + b"\n"
+    text = letters(program.stage) + b"\n"
     run = Asked(program, "-t", LONG)
     request = run.receive_right()
     magic = "the first four bytes of an answer are RUP! and nothing else"
@@ -578,7 +574,7 @@ def test_wrong_content(program):
 def test_deadline(program):
     """strays do not make a wait longer"""
     run = led(program, "-t", "40000", "-r", "3")
-    stray = words(program)
+    stray = letters(program.stage)
     run.receive_right()
     for count in range(3):
         total = run.wait().seconds  # whether it is what it should be, test_doubles tells
@@ -627,7 +623,7 @@ def test_deadline(program):
 )
 def test_truncated(program):
     """ignores an answer with more than 1400 bytes of text instead of printing a part of it"""
-    text = words(program) + b"\n"
+    text = letters(program.stage) + b"\n"
     run = Asked(program, "-t", LONG)
     request = run.receive_right()
     for size in (TEXT + 1, 20000):
@@ -654,7 +650,7 @@ def test_truncated(program):
 )
 def test_late_answer(program):
     """takes an answer to the first request that comes after the second one"""
-    text = words(program) + b"\n"
+    text = letters(program.stage) + b"\n"
     run = led(program, "-t", LONG)
     slow = Relay("delay 1:1; drop 2")
     run.receive_right()
@@ -687,7 +683,7 @@ def test_late_answer(program):
 )
 def test_refused(program):
     """asks on when nobody has the port yet, and is answered when somebody has"""
-    text = words(program) + b"\n"
+    text = letters(program.stage) + b"\n"
     run = led(program, "-t", LONG, server=False)
     why = (
         "ECONNREFUSED says that an earlier datagram found nobody, not that the next one will: "
@@ -722,7 +718,7 @@ def test_refused(program):
 )
 def test_interrupted(program):
     """is interrupted while it waits, and waits for the rest of the time"""
-    text = words(program) + b"\n"
+    text = letters(program.stage) + b"\n"
     run = led(program, "-t", "40000", "-r", "2")
     request = run.receive_right()
     left = run.wait().seconds
@@ -844,11 +840,11 @@ def test_sleeps(program):
 )
 def test_no_leak(program):
     """has freed what it allocated, also for strays"""
-    text = words(program) + b"\n"
+    text = letters(program.stage) + b"\n"
     run = Asked(program, "-t", LONG, leaks=True)
     request = run.receive_right()
     for _ in range(3):
-        run.answer(b"RUP!" + words(program), "a stray")
+        run.answer(b"RUP!" + letters(program.stage), "a stray")
         run.settle("a stray", "a stray is no answer")
     run.answer(reply_to(request, text))
     run.prints(text)

@@ -6,9 +6,10 @@ import os
 import select
 
 from harness import Failure, check, diagnosis, require, strange
-from harness.blocked import hidden_timeout
+from harness.at_rest import require_no_descriptor_more, require_no_timer
 from harness.datagrams import serve
 from harness.kernel.syscalls import MULTIPLEX, READ
+from harness.made_up import letters
 from harness.peers import Datagrams
 from harness.program import NO_ADDRESS
 
@@ -21,7 +22,7 @@ SEND = frozenset({"sendto", "sendmsg", "sendmmsg", "write", "writev"})
 
 def words(program) -> bytes:
     """Return a made-up line."""
-    return program.stage.letters(12) + b"\n"
+    return letters(program.stage, 12) + b"\n"
 
 
 def prints(program, text: bytes, name: str = "text") -> str:
@@ -420,18 +421,11 @@ def test_nothing_left(program):
         if number % 4 == 0:
             Client(program, server).send(b"rubbish")
     server.wait_waiting()
-    tasks = server.wait_quiet()
-    program.stage.tape.add("look", f"at {server.name}", "; ".join(map(str, tasks)))
-    calls = [(task.pid, task.blocked) for task in tasks if task.blocked]
-    timed = [str(call) for pid, call in calls if call.timeout or hidden_timeout(pid, call)]
-    require(
-        not timed,
-        "a server that sleeps until a datagram comes",
-        f"one that wakes by a timer, in {', '.join(timed)}",
+    require_no_timer(
+        server,
+        "a datagram comes",
         "that is polling: recvfrom without a time limit waits for the next request",
     )
-    left = set(server.descriptors()) - before
-    program.stage.tape.add("look", "at its descriptors", f"{len(left)} more than before")
-    require(not left, "as many descriptors as before", f"{len(left)} more", "close what was opened")
+    require_no_descriptor_more(server, before)
     children = server.children()
     require(not children, "no child", f"{len(children)}", "waitpid() for each that has ended")

@@ -3,28 +3,11 @@
 import contextlib
 import struct
 
-from harness import Failure, check, diagnosis, fail, pacing, require, strange
+from harness import Failure, check, diagnosis, fail, pacing, packets, require, strange
 from harness.peers import Datagrams
 from harness.relay import Relay
 
-SIZE = 1024
 HELD = {"needs": "notify", "build": "shim", "challenge": True}
-
-
-def data_packet(seq: int, data: bytes) -> bytes:
-    """Return a data packet."""
-    return struct.pack("!cIH", b"D", seq, len(data)) + data
-
-
-def ack(seq: int) -> bytes:
-    """Return the answer to a data packet."""
-    return struct.pack("!cI", b"A", seq)
-
-
-def pieces(content: bytes) -> list[bytes]:
-    """Return the packets that a file is sent in, the end included."""
-    data = [content[at : at + SIZE] for at in range(0, len(content), SIZE)]
-    return [data_packet(seq, part) for seq, part in enumerate([*data, b""])]
 
 
 class Sending:
@@ -37,7 +20,7 @@ class Sending:
         self.peer = Datagrams(self.stage, self.target, name="receiver")
         path = self.stage.path("file")
         strange.write(path, content)
-        self.packets = pieces(content)
+        self.packets = packets.of(content)
         self.pace = pacing.start(program, self.target[0], str(self.target[1]), path)
         self.process = self.pace.process
         self.client = None
@@ -92,7 +75,7 @@ class Sending:
                 continue
             data = self.receive("a packet")
             seq = self.sent[-1]
-            if ack(seq) in answered:
+            if packets.ack(seq) in answered:
                 fail(
                     f"packet {seq} no more, for it was answered",
                     f"packet {seq} again",
@@ -110,7 +93,7 @@ class Sending:
 
 def ack_of(packet: bytes) -> bytes:
     """Return the answer to a packet."""
-    return ack(struct.unpack_from("!I", packet, 1)[0])
+    return packets.ack(struct.unpack_from("!I", packet, 1)[0])
 
 
 def wrong_head(wanted: bytes, got: bytes) -> str:
@@ -134,11 +117,6 @@ def right_order(count: int, forward: Relay, back: Relay) -> list[int]:
     return sent
 
 
-def content_of(program, size: int) -> bytes:
-    """Return made-up content for a file."""
-    return program.stage.random.randbytes(size)
-
-
 @check(
     points=2,
     kind="contract",
@@ -151,8 +129,8 @@ def content_of(program, size: int) -> bytes:
 )
 def test_sends(program):
     """sends a file of any length in packets of 1024 bytes, each once, and the end"""
-    for size in (2 * SIZE + 300, 2 * SIZE, 0):
-        run = Sending(program, content_of(program, size))
+    for size in (2 * packets.SIZE + 300, 2 * packets.SIZE, 0):
+        run = Sending(program, program.stage.random.randbytes(size))
         run.drive(Relay(), Relay())
         run.process.expect_exit(0)
         due = list(range(len(run.packets)))
@@ -177,10 +155,10 @@ def test_sends(program):
 )
 def test_gives_up(program):
     """sends a packet ten times, 200 ms apart, and gives up"""
-    run = Sending(program, content_of(program, SIZE + 1))
+    run = Sending(program, program.stage.random.randbytes(packets.SIZE + 1))
     run.receive("packet 0")
     run.pace.wait()
-    run.answer(ack(0), "the answer")
+    run.answer(packets.ack(0), "the answer")
     run.pace.go()
     for _ in range(10):
         run.receive("packet 1", "each packet is sent up to ten times before the program gives up")
@@ -224,7 +202,7 @@ def test_lossy(program):
         ("delay 1:1; double 4; swap 6,7", "drop 1; double 4; delay 5:1; drop 6"),
     )
     for forward, back in plans:
-        run = Sending(program, content_of(program, 5 * SIZE + 99))
+        run = Sending(program, program.stage.random.randbytes(5 * packets.SIZE + 99))
         run.stage.tape.add("lose", f"packets: {forward}; answers: {back}")
         run.drive(Relay(forward), Relay(back))
         run.process.expect_exit(0)
@@ -247,14 +225,14 @@ def test_lossy(program):
 )
 def test_strays(program):
     """ignores answers from elsewhere and what is no answer, and waits no longer for them"""
-    run = Sending(program, content_of(program, 10))
+    run = Sending(program, program.stage.random.randbytes(10))
     stranger = Datagrams(program.stage, (program.stage.address, program.stage.port()), name="other")
     strays = (
-        ("from another port", ack(0), stranger),
-        ("another number", ack(1), None),
-        ("4 bytes", ack(0)[:4], None),
-        ("6 bytes", ack(0) + b"\0", None),
-        ("another letter", b"a" + ack(0)[1:], None),
+        ("from another port", packets.ack(0), stranger),
+        ("another number", packets.ack(1), None),
+        ("4 bytes", packets.ack(0)[:4], None),
+        ("6 bytes", packets.ack(0) + b"\0", None),
+        ("another letter", b"a" + packets.ack(0)[1:], None),
         ("nothing", b"", None),
     )
     run.receive("packet 0")
@@ -279,7 +257,7 @@ def test_strays(program):
         run.receive("packet 0 again", why)
         require(run.sent == [0] * (count + 1), "packet 0 again", f"packets {run.sent}", "")
     run.pace.wait()
-    run.answer(ack(0), "the answer")
+    run.answer(packets.ack(0), "the answer")
     run.pace.go()
     run.drive(Relay(), Relay())
     run.process.expect_exit(0)

@@ -4,7 +4,7 @@ import socket
 import struct
 
 from harness import Failure, check, diagnosis, require
-from harness.blocked import hidden_timeout
+from harness.at_rest import require_no_descriptor_more, require_no_timer
 from harness.kernel import netns
 from harness.kernel.syscalls import MULTIPLEX, READ
 from harness.peers import Datagrams
@@ -336,15 +336,7 @@ def test_nonblocking(program):
     why = "the socket is non-blocking: after EAGAIN wait in poll, and neither end nor try at once"
     for size in (10, 30, 0):
         box.expect(why)
-        tasks = process.wait_quiet()
-        calls = [(task.pid, task.blocked) for task in tasks if task.blocked]
-        timed = [str(call) for pid, call in calls if call.timeout or hidden_timeout(pid, call)]
-        require(
-            not timed,
-            "a program that sleeps until a message comes",
-            f"one that wakes by a timer, in {', '.join(timed)}",
-            why,
-        )
+        require_no_timer(process, "a message comes", why)
         box.send(message(program, size))
     box.expect(why)
     box.quits(why)
@@ -424,7 +416,5 @@ def test_nothing_left(program):
     for size in range(40, 60):
         box.send(message(program, size))
     box.expect()
-    left = set(process.descriptors()) - before
-    program.stage.tape.add("look", "at its descriptors", f"{len(left)} more than before")
-    require(not left, "as many descriptors as before", f"{len(left)} more", "close what was opened")
+    require_no_descriptor_more(process, before)
     box.quits()

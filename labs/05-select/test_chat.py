@@ -4,9 +4,10 @@ import contextlib
 import re
 import socket
 
-from harness import Failure, check, fail, peers, require
+from harness import Failure, begins, check, fail, peers, require
 from harness.diagnosis import show
 from harness.kernel.syscalls import ACCEPT, TIMER
+from harness.made_up import letters
 from harness.multiplex import end_of, require_alone, require_waits, why_busy, why_not_served
 
 QUEUE = 1 << 20
@@ -129,7 +130,7 @@ class Room:
 
     def word(self) -> bytes:
         """Return a made-up word."""
-        return self.stage.letters(9)
+        return letters(self.stage)
 
     @contextlib.contextmanager
     def explained(self, why: str = "", sure: bool = False):
@@ -213,14 +214,6 @@ class Room:
         )
 
 
-@contextlib.contextmanager
-def folded(room: Room, verb: str, text: str):
-    """Record a block that goes well as one step; one that fails step by step."""
-    before = len(room.stage.tape.steps)
-    yield
-    room.stage.tape.fold(before, verb, text)
-
-
 # -- contract ---------------------------------------------------------------------
 
 
@@ -236,9 +229,7 @@ def folded(room: Room, verb: str, text: str):
 def test_listens(program):
     """listens on ADDR PORT, says so, and sleeps; port 0 too"""
     for port in (None, 0):
-        server = program.serve(port=port)
-        address, number = server.target
-        server.expect_listening_line(f"LISTENING {address} {number}\n")
+        begins.serve(program, port)
 
 
 @check(
@@ -386,7 +377,7 @@ def test_long_lines(program):
     room = Room(program, 2)
     whole = "and no empty one after it: the newline after a full piece ends just that piece"
     for size in (LINE - 1, LINE, LINE + 1, 2 * LINE, 3 * LINE + 5):
-        text = room.stage.letters(size)
+        text = letters(room.stage, size)
         room.stage.tape.add("say", f"client 0: a line of {size} bytes")
         room.here[0].send(text + b"\n", quiet=True)
         for at in range(0, size, LINE):
@@ -544,7 +535,7 @@ def test_late_reader(program):
     def fill():
         """Let client 0 speak until much of it is queued, beyond what the kernel takes."""
         text = f"client 0: lines, which client 1 reads and client {late} not"
-        with folded(room, "say", text):
+        with room.stage.tape.one_step("say", text):
             while (queued := room.unread(late, len(told)))[0] < 150_000:
                 room.require_kept(late, queued[1])
                 some = [next(lines) for _ in range(50)]
@@ -607,7 +598,7 @@ def test_slow(program):
     gone = b"* %d left (slow)\n" % slow
     tape = room.stage.tape
     room.here[slow].send(room.word())
-    with folded(room, "say", f"client 0: lines of {LINE} bytes, until 1 MiB is queued"):
+    with room.stage.tape.one_step("say", f"client 0: lines of {LINE} bytes, until 1 MiB is queued"):
         most = 0
         while most < QUEUE - 2 * LINE:
             size = min(16, max(1, (QUEUE - 2 * LINE - most) // (LINE + 4)))
@@ -867,8 +858,8 @@ def test_nothing_left(program):
     server.wait_accepting()
     before = set(server.descriptors())
     for round_ in range(4):
-        with folded(
-            room, "clients", "ten come, and leave by a close, a reset, or end of file alone"
+        with room.stage.tape.one_step(
+            "clients", "ten come, and leave by a close, a reset, or end of file alone"
         ):
             new = [room.join() for _ in range(10 if round_ < 3 else 9)]
             if round_ == 3:

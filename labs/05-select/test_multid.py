@@ -8,6 +8,7 @@ from harness import Failure, check, peers, require, strange
 from harness.diagnosis import show
 from harness.kernel import proc
 from harness.kernel.syscalls import ACCEPT, EPOLL, POLL, SELECT, SLEEP, WAIT_CHILD
+from harness.made_up import letters, word
 from harness.multiplex import require_waits, why_busy, why_not_served
 from harness.process import End
 from harness.program import environment
@@ -105,14 +106,9 @@ def show_fds(fds) -> str:
     return "{" + ", ".join(map(str, sorted(fds))) + "}"
 
 
-def word(program) -> str:
-    """Return a made-up word."""
-    return program.stage.letters(9).decode("ascii")
-
-
 def printing(program) -> tuple[str, bytes]:
     """Return a command, and what it prints."""
-    text = word(program).encode() + b"\n"
+    text = word(program.stage).encode() + b"\n"
     path = program.stage.path("text")
     strange.write(path, text)
     return f"cat {path}", text
@@ -151,7 +147,7 @@ class Gate:
         self.wait(ends, 1, index, why)
         with ends.explained(index, why):
             ends.server.wait_quiet()
-        text = ends.stage.letters(9)
+        text = letters(ends.stage)
         self.let_go(text)
         with ends.explained(index, why):
             client.expect_end(text)
@@ -232,7 +228,7 @@ def test_each_end(program):
     gate = Gate(program)
     ends = Ends(program, 4, "-c", gate.command)
     gate.serve(ends, 3, why)  # a child that ends while the server is asleep interrupts it
-    text = word(program).encode()
+    text = word(program.stage).encode()
     gate.open(text)
     for index in (1, 2, 0, 0, 3, 2, 2, 1):
         ends.serve(index, text, why)
@@ -250,7 +246,7 @@ def test_each_end(program):
 )
 def test_default_command(program):
     """runs uptime where no -c says otherwise, and says why if a command can't be run"""
-    text = f"up {word(program)}\n"
+    text = f"up {word(program.stage)}\n"
     folder = program.stage.path("bin")
     os.mkdir(folder)
     script = os.path.join(folder, "uptime")
@@ -260,7 +256,7 @@ def test_default_command(program):
     program.stage.tape.add("write", f"an uptime of the checker's own, first in PATH: {script}")
     for index in (0, 1):
         ends.serve(index, text.encode(), "the default command is uptime, and PATH says where it is")
-    command = word(program)
+    command = word(program.stage)
     ends = Ends(program, 2, "-c", command + " x")
     line = f"error: {command} x: {os.strerror(errno.ENOENT)}\n".encode()
     for index in (1, 0):
@@ -325,7 +321,7 @@ def test_concurrent(program):
     for count, index in enumerate((1, 1, 0, 2), 1):
         clients.append(ends.connect(index))
         gate.wait(ends, count, index, "a command that goes on must delay nobody")
-    text = word(program).encode()
+    text = word(program.stage).encode()
     gate.let_go(text)
     got = b""
     for client in clients:
@@ -395,13 +391,7 @@ def test_failures(program):
     ):
         what = f"{'accept' if calls == ACCEPT else 'fork'} fails with {errno.errorcode[number]}"
         step = program.stage.tape.add("disturb", f"the next {what}")
-
-        def refuse(held, number=number, step=step):
-            server.breakpoints.off(refuse)
-            step.saw = "it did"
-            held.fail(number)
-
-        server.breakpoints.on(calls, refuse)
+        server.breakpoints.fail_next(calls, number, step)
         why = f"that {what} concerns one client only, if any: say so on stderr, and go on"
         if calls == forks:
             with ends.explained(0, why):

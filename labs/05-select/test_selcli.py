@@ -9,6 +9,7 @@ from harness import Failure, check, diagnosis, require, strange
 from harness.kernel import netns, proc
 from harness.kernel.proc import O_NONBLOCK
 from harness.kernel.syscalls import MULTIPLEX, SELECT, TIMER
+from harness.made_up import letters
 from harness.multiplex import why_busy
 from harness.peers import Door
 
@@ -16,11 +17,6 @@ BOTH = ("test_both_ways",)
 ENDS = (*BOTH, "test_half_close")
 BYTES = 32_000_000
 MIB = 1 << 20
-
-
-def text(program, size=12):
-    """Return a few bytes that nobody can guess."""
-    return program.stage.letters(size)
 
 
 def begin(program, rcvbuf=0, **how):
@@ -114,7 +110,7 @@ def test_both_ways(program):
     why = "it waits for one of stdin and the server, while the other has something to say"
     told = b""
     for turn in range(4):
-        data = text(program) + b"\n" * (turn % 2)
+        data = letters(program.stage, 12) + b"\n" * (turn % 2)
         if turn in (0, 3):
             server.send(data)
             told += data
@@ -146,7 +142,7 @@ def test_half_close(program):
     """at the end of stdin tells the server so, and goes on until the server has ended"""
     process, server = begin(program)
     why = "the end of stdin must reach the server, and must not end what the server says"
-    data, answer = text(program, 9000), text(program, 9000)
+    data, answer = letters(program.stage, 9000), letters(program.stage, 9000)
     process.write(data)
     process.close_stdin()
     kept = "what write took must leave the buffer, and what it did not take must stay in it"
@@ -268,7 +264,7 @@ def test_32_mb(program):
 def test_server_closed(program):
     """says so, and fails, if the server ends before stdin does; all it said is printed"""
     process, server = begin(program)
-    data = text(program, 30_000)
+    data = letters(program.stage, 30_000)
     server.send(data)
     server.close()
     process.expect_exit(1)
@@ -317,7 +313,7 @@ def test_refused(program):
 def test_slow_server(program):
     """a server that does not read is heard all the same, and stdin waits"""
     process, server = begin(program, 4096, watch=("socket",))
-    data = text(program, 4 * MIB)
+    data = letters(program.stage, 4 * MIB)
     rest = memoryview(data)
     why = "the server does not read: no write to the socket may wait for that (O_NONBLOCK)"
     waits(process, why)
@@ -340,7 +336,7 @@ def test_slow_server(program):
         "something is to be sent, and it can go on when the socket is writable: until then "
         "stdin is not to be read",
     )
-    word = text(program)
+    word = letters(program.stage, 12)
     server.send(word)
     prints(process, word, why)
     taken = len(data) - len(rest)
@@ -367,7 +363,7 @@ def test_slow_reader(program):
     end = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     program.stage.closers.append(lambda: os.close(end))
     process, server = begin(program, stdout=path)
-    data = text(program, 300_000)
+    data = letters(program.stage, 300_000)
     server.send(data)
     why = (
         "nobody reads stdout, and the write of more than PIPE_BUF bytes to it waits: write no more "
@@ -378,7 +374,7 @@ def test_slow_reader(program):
     got = bytearray(os.read(end, 4096))
     program.stage.tape.add("read", f"{len(got)} bytes of its output, and no more")
     blocked = waits(process, why)
-    word = text(program)
+    word = letters(program.stage, 12)
     process.write(word)
     server.expect(word, why)
 
@@ -409,7 +405,7 @@ def test_slow_reader(program):
 def test_flags(program):
     """leaves the flags of stdin and stdout alone: they are not its own"""
     process, server = begin(program)
-    word = text(program)
+    word = letters(program.stage, 12)
     process.write(word)
     server.expect(word)
     waits(process, "it waits for one of the two only")

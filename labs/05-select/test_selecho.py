@@ -7,6 +7,7 @@ import socket
 from harness import Failure, blocked, check, diagnosis, fail, require
 from harness.kernel import netns, proc, syscalls
 from harness.kernel.syscalls import ACCEPT, MULTIPLEX, READ, SLEEP, TIMER, WRITE
+from harness.made_up import letters
 from harness.multiplex import at_rest, why_busy
 from harness.peers import steal, writable
 
@@ -21,14 +22,9 @@ STARVED = (
 )
 
 
-def text(program, size=12):
-    """Return a few bytes that nobody can guess."""
-    return program.stage.letters(size)
-
-
 def ask(program, client, why=""):
     """Send something, and require the same back."""
-    data = text(program) + b"\n"
+    data = letters(program.stage, 12) + b"\n"
     client.send(data)
     try:
         client.expect(data, why)
@@ -157,7 +153,7 @@ def test_echoes(program):
     server.expect_listening_line(f"LISTENING {address} {port}\n")
     client = server.connect()
     why = "what has come goes back at once: not when more comes, not when the client is done"
-    for data in (b"a", b"bc\n", b"no newline", bytes(range(256)), text(program, 3000)):
+    for data in (b"a", b"bc\n", b"no newline", bytes(range(256)), letters(program.stage, 3000)):
         try:
             server.wait_quiet()
             client.send(data)
@@ -263,7 +259,7 @@ def test_ready_together(program):
     server.freeze()
     said = {}
     for client in [*clients, *(server.connect() for _ in range(20))]:
-        said[client] = text(program)
+        said[client] = letters(program.stage, 12)
         client.send(said[client])
     server.thaw()
     for client, data in reversed(said.items()):
@@ -299,7 +295,7 @@ def test_leaves(program):
     ask(program, leaves)
     before = server.descriptors()
     was = number(server, leaves)
-    data = text(program, 60_000)
+    data = letters(program.stage, 60_000)
     watching(program, server)
     server.freeze()
     leaves.send(data)
@@ -360,7 +356,7 @@ def test_never_reads(program):
     lazy = server.connect(**LAZY)
     late = server.connect()
     ask(program, late)
-    data = text(program, 200_000)
+    data = letters(program.stage, 200_000)
     why = f"{lazy.name} does not read: a write to it waits, and all others too"
     try:
         lazy.send(data)
@@ -409,7 +405,7 @@ def test_queue(program):
     other = server.connect()
     ask(program, other)
     lazy = server.connect(**LAZY)
-    data = text(program, MIB + MIB // 2)
+    data = letters(program.stage, MIB + MIB // 2)
     lazy.send(data[:MIB])
     program.stage.tape.steps[-1].text = f"{lazy.name}: 1 MiB, and does not read"
 
@@ -505,14 +501,14 @@ def test_number_reused(program):
     for leave in ("close", "reset"):
         leaver = server.connect(**LAZY)
         ask(program, leaver)
-        leaver.send(text(program, 60_000))
+        leaver.send(letters(program.stage, 60_000))
         watching(program, server)
         fd = number(server, leaver)
         server.freeze()
         leaver.send(b"more")
         getattr(leaver, leave)()
         newcomer = server.connect()
-        data = text(program)
+        data = letters(program.stage, 12)
         other.send(data)
         netns.flush_loopback()
         server.thaw()
@@ -678,7 +674,7 @@ def beyond_fd_setsize(program):
     try:
         for _ in range(10):
             client = server.connect()
-            data = text(program)
+            data = letters(program.stage, 12)
             client.send(data)
 
             def answered(client=client):
@@ -753,7 +749,7 @@ def test_gone(program):
     before = set(server.descriptors())
     why = "a client whose connection broke took the server, or another client, with it"
     lazy = server.connect(**LAZY)
-    lazy.send(text(program, 60_000))
+    lazy.send(letters(program.stage, 60_000))
     watching(program, server)
     lazy.reset()
     ask(program, other, why)

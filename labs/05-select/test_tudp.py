@@ -4,11 +4,12 @@ import contextlib
 import socket
 import struct
 
-from harness import Failure, check, peers, require
+from harness import Failure, begins, check, peers, require
 from harness.diagnosis import show
 from harness.inject import SPURIOUS, spoilt_datagram
 from harness.kernel import proc
 from harness.kernel.syscalls import ACCEPT, MULTIPLEX, READ
+from harness.made_up import letters
 from harness.multiplex import end_of, require_alone, require_waits, why_busy, why_not_served
 
 # With these two the kernel keeps some 40 KB for a client who does not read.
@@ -16,11 +17,6 @@ NARROW = {"rcvbuf": 2048, "mss": 256}
 
 
 # -- what the checks share --------------------------------------------------------
-
-
-def word(program) -> bytes:
-    """Return a made-up word."""
-    return program.stage.letters(9)
 
 
 def receiver(server) -> int:
@@ -80,9 +76,8 @@ def talk(server, client, data: bytes) -> None:
 def test_listens(program):
     """has a TCP and a UDP socket at ADDR PORT, and at one and the same number for port 0"""
     for port in (None, 0):
-        server = program.serve(port=port)
+        server = begins.serve(program, port)
         address, number = server.target
-        server.expect_listening_line(f"LISTENING {address} {number}\n")
         mine = set(proc.socket_inodes(server.pid).values())
         udp = [s for s in program.stage.sockdiag.inet(socket.IPPROTO_UDP) if s.inode in mine]
         shown = ", ".join(f"UDP {s.address} {s.port}" for s in udp) or "no UDP socket"
@@ -112,7 +107,7 @@ def test_datagrams(program):
     server = program.serve()
     ones = [peers.Datagrams(program.stage, name=f"sender {number}") for number in (1, 2, 3)]
     for one in ones:
-        ask(server, one, word(program))
+        ask(server, one, letters(program.stage))
     for size in (0, 1, 1473, 65507, 0, 3):
         data = program.stage.random.randbytes(size)
         why = (
@@ -140,8 +135,8 @@ def test_streams(program):
     clients = [server.connect() for _ in range(4)]
     one = peers.Datagrams(program.stage, name="a sender")
     for client in (clients[3], clients[1], clients[2], clients[0], clients[3]):
-        talk(server, client, word(program))
-        ask(server, one, word(program))
+        talk(server, client, letters(program.stage))
+        ask(server, one, letters(program.stage))
     data = program.stage.random.randbytes(200_000)
     with explained(server, clients[2]):
         clients[2].send(data)
@@ -150,7 +145,7 @@ def test_streams(program):
     clients.pop(2).close()
     ones = [one, peers.Datagrams(program.stage, name="another sender")]
     server.freeze()
-    words = [word(program) for _ in range(6)]
+    words = [letters(program.stage) for _ in range(6)]
     for one, text in zip(ones, words, strict=False):
         one.send(text, server.target)
         program.stage.tape.add("send", f"{one.name}: {show(text)}")
@@ -235,7 +230,7 @@ def test_never_reads(program):
     server = program.serve()
     silent = server.connect()
     late = server.connect(**NARROW)
-    talk(server, silent, word(program))
+    talk(server, silent, letters(program.stage))
     data = program.stage.random.randbytes(999_983) * 20  # far more than kernels keep
     sent = 0
 
@@ -270,8 +265,8 @@ def test_never_reads(program):
     one = peers.Datagrams(program.stage, name="a sender")
     other = server.connect()
     for _ in range(2):
-        talk(server, other, word(program))
-        ask(server, one, word(program))
+        talk(server, other, letters(program.stage))
+        ask(server, one, letters(program.stage))
         with explained(server, late):
             fds = {server.listener_fd, receiver(server), end_of(server, silent)}
             look(fds | {end_of(server, other)})
@@ -312,10 +307,10 @@ def test_spurious(program):
         spoilt_datagram(program.stage, source, server.target, data)
         with explained(server, other, why=why):
             server.wait_accepting()
-            talk(server, other, word(program))
-        ask(server, one, word(program), why)
+            talk(server, other, letters(program.stage))
+        ask(server, one, letters(program.stage), why)
     server.freeze()
-    one.send(word(program), server.target)
+    one.send(letters(program.stage), server.target)
     server.thaw()
     fd = receiver(server)
     held = server.breakpoints.hold(
@@ -326,8 +321,8 @@ def test_spurious(program):
         sock.recv(100, socket.MSG_DONTWAIT)  # O_NONBLOCK is the program's own affair
     program.stage.tape.add("steal", "the datagram, as another process could")
     held.let_go()
-    talk(server, other, word(program))
-    ask(server, one, word(program))
+    talk(server, other, letters(program.stage))
+    ask(server, one, letters(program.stage))
 
 
 # -- clean ------------------------------------------------------------------------
@@ -352,8 +347,8 @@ def test_sleeps(program):
     sockets = {server.listener_fd, receiver(server)}
     clients = [server.connect() for _ in range(4)]
     for client in clients:
-        talk(server, client, word(program))
-        ask(server, one, word(program))
+        talk(server, client, letters(program.stage))
+        ask(server, one, letters(program.stage))
     with explained(server, *clients):
         require_alone(server)
     require_waits(server, sockets | {end_of(server, client) for client in clients})
@@ -366,7 +361,7 @@ def test_sleeps(program):
     with explained(server):
         server.wait_accepting()
         server.wait_quiet()
-    ask(server, one, word(program))
+    ask(server, one, letters(program.stage))
     require_waits(server, sockets)
     after = server.descriptors()
     require(

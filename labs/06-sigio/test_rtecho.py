@@ -4,6 +4,7 @@ import resource
 
 from harness import Failure, check, fail, require, sigio
 from harness.kernel import limits, netns
+from harness.made_up import letters
 from harness.program import Server
 
 MANY = 12
@@ -32,14 +33,9 @@ def begin(program):
     return server
 
 
-def word(program):
-    """Return made-up data."""
-    return program.stage.letters(8)
-
-
 def ask(program, client, why=""):
     """Send something and require the answer."""
-    data = word(program)
+    data = letters(program.stage)
     client.send(data)
     client.expect(data, why)
 
@@ -97,7 +93,7 @@ def test_many(program):
     said = []
     for _ in range(MANY):
         client = server.connect()
-        said.append((client, word(program)))
+        said.append((client, letters(program.stage)))
         client.send(said[-1][1])
     netns.settle()
     server.process.thaw()
@@ -136,10 +132,10 @@ def test_overflow(program):
         server.process.freeze()
         said = []
         for client in clients:
-            said.append((client, word(program)))
+            said.append((client, letters(program.stage)))
             client.send(said[-1][1])
         new = server.connect()
-        said.append((new, word(program)))
+        said.append((new, letters(program.stage)))
         new.send(said[-1][1])
         netns.settle()
         server.process.thaw()

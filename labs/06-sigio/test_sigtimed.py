@@ -10,8 +10,9 @@ from harness import Failure, check, diagnosis, fail, require, sigio, strange
 from harness.handlers import Handlers
 from harness.kernel import netns, proc
 from harness.kernel.syscalls import ACCEPT, FORK, TIMER, WAIT_CHILD, WRITE
+from harness.made_up import letters
 from harness.program import Server
-from harness.sigio import ARMING, WAITS, Waits
+from harness.sigio import ARMING, LOST, SOON, WAITS, Waits
 
 MANY = 5
 PRIMES = [n for n in range(300, 1500) if all(n % d for d in range(2, 40))]
@@ -19,15 +20,17 @@ PRIMES = [n for n in range(300, 1500) if all(n % d for d in range(2, 40))]
 NO_HANDLER = (
     "SIGIO came and ended the program: the handler must be there before the socket is armed"
 )
-LOST = (
-    "a lost wake-up: the signal came after the look at the flag and before the sleep, its handler "
-    "ran, and then the program went to sleep all the same. Block SIGIO while you look, and let "
-    "sigsuspend, or another call that takes a mask, open it and sleep in one step"
-)
 ONE_EACH = "one SIGIO may stand for many clients: accept until there is nobody left (EAGAIN)"
-SOON = "LISTENING says that the socket is armed: print it after that, not before"
 FLUSH = "a line that is not flushed comes later, with the next ones, or never; fflush after each"
 GOES_ON = "when accept or fork fails: one line on stderr, and it goes on, for the next client too"
+SHELL = (
+    "there are more processes than commands: CMD is split at blanks, and run by execvp in the "
+    "child itself, without a shell or another fork in between"
+)
+CLEARED = (
+    "the flag is cleared after the work: that forgets the signal that came meanwhile. Clear it "
+    "first, then accept until EAGAIN"
+)
 EARLY = "who has come before the socket was armed sends no signal any more: look once after arming"
 
 
@@ -53,7 +56,7 @@ class Timed:
     def __init__(self, program, most=2, command=None, **how):
         self.program = program
         self.stage = program.stage
-        self.text = self.stage.letters(12)
+        self.text = letters(self.stage, 12)
         if command is None:
             path = self.stage.path("text")
             strange.write(path, self.text)
@@ -292,10 +295,17 @@ def test_exec_fails(program):
         try:
             client.expect_end(due)
         except Failure as failure:
-            if client.ended == "end of file" and not failure.got.startswith("nothing"):
+            if failure.got.startswith(('"sh: ', '"/bin/sh: ')):
+                failure.why = SHELL
+            elif client.ended == "end of file" and not failure.got.startswith("nothing"):
                 failure.why = (
                     "the client was told, but in other words than these: error: CMD: REASON and a "
                     "newline, with the whole of CMD and what strerror says"
+                )
+            elif client.ended == "end of file" and not timed.process.others():
+                failure.why = (
+                    "execvp has failed, and the child ended without a word to the client: what "
+                    "printf keeps in its buffer is lost at _exit; dprintf and write keep nothing"
                 )
             else:
                 failure.why = (
@@ -509,7 +519,7 @@ def test_arming(program):
 
 
 @check(
-    points=3,
+    points=2,
     kind="robust",
     after="test_asleep",
     hints=(
@@ -536,6 +546,48 @@ def test_lost_wakeup(program):
         for client in clients:
             timed.served(client, LOST)
     timed.asleep()
+
+
+@check(
+    points=1,
+    kind="robust",
+    after="test_middle",
+    hints=(
+        "While you serve, the next signal may come: it says that you are not done yet.",
+        "The flag becomes 0 before the first accept(2), not after the last one.",
+        "In sigtimed.c: work, where io becomes 0.",
+    ),
+    needs="notify",
+)
+def test_flag(program):
+    """forgets no client who comes right after the last accept, in the middle of its count"""
+    most = 2 * program.stage.random.choice(PRIMES)
+    timed = Timed(program, most, watch=WRITE | ACCEPT, stdin=True)
+    held = timed.hold_at(b"half")
+    timed.listening()
+    clients = [timed.connect()]
+    netns.settle()
+    held.let_go()
+    empty = []
+
+    def at_empty(held):
+        if not empty and held.tid == timed.process.pid and not timed.server.queue()[0]:
+            empty.append(held)
+            return "keep"
+        return None
+
+    timed.process.breakpoints.on(ACCEPT, at_empty)
+    timed.process.wait_quiet()  # held there, or done without such a call
+    if empty:
+        # it finds nobody, and just then there is somebody
+        program.stage.tape.add("hold", "sigtimed, whose accept finds nobody (EAGAIN)")
+        clients.append(timed.connect())
+        netns.settle()
+        empty[0].fail(errno.EAGAIN)
+    timed.process.wait_quiet()
+    timed.process.close_stdin()
+    for client in clients:
+        timed.served(client, CLEARED)
 
 
 @check(
@@ -566,8 +618,10 @@ def test_command_lives(program):
     require(
         running == 2,
         "two commands at once",
-        f"{running}",
-        "the server waits for one command to end before it serves the next client",
+        f"{running} processes",
+        SHELL
+        if running > 2
+        else "the server waits for one command to end before it serves the next client",
     )
     timed.process.write(b"")
     timed.process.close_stdin()
@@ -592,7 +646,7 @@ def test_child_clean(program):
     client = timed.connect()
     timed.process.wait_quiet()
     children = timed.process.others()
-    require(len(children) == 1, "one command running", f"{len(children)}")
+    require(len(children) == 1, "one command running", f"{len(children)} processes", SHELL)
     child = children[0]
     found = timed.process.descriptors(child)
     inodes = proc.socket_inodes(child)
