@@ -288,6 +288,7 @@ def _try_sanitizers(level: str) -> None:
     "allow the system call ptrace: in a container, --cap-add SYS_PTRACE",
 )
 def _try_leaks(level: str) -> None:
+    from .process import SANITIZER_STATUS
     from .program import environment
 
     # without symbols: looking them up takes ten times as long as the rest
@@ -295,8 +296,9 @@ def _try_leaks(level: str) -> None:
     env["ASAN_OPTIONS"] += ":symbolize=0"
     program = str(build.native("leak", "-fsanitize=address"))
     with _launched(level, [program, "leak"], "-x", env=env) as run:
-        if run.await_line("exit", "signal")[1] != 99:
-            raise OSError("no leak seen in a program that leaks")
+        end = run.await_line("exit", "signal")[:2]
+        if end != ("exit", SANITIZER_STATUS):
+            raise OSError(f"no leak seen in a program that leaks: {end[0]} {end[1]}")
     with _launched(level, [program], "-x", env=env) as run:
         if run.await_line("exit", "signal")[1] != 0:
             raise OSError("a leak seen in a program without one")
