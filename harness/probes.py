@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import build, confine, warden
+from . import build, confine, stage, warden
 from .control import Control
 from .kernel import mounts, netns, notify, observer, pidfd, prctl, proc, sockdiag, syscalls
 
@@ -141,13 +141,14 @@ def _launched(level: str, program: list[str], *options: str, etc=None, **how):
         if watcher is not None:
             stack.callback(watcher.close)
             passed.append(watcher.theirs.fileno())
-        if level != "none":
+        if stage.apart(level):
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="sl-"))
             os.chmod(folder, 0o711)
             command[0] = confine.reachable(command[0], folder)
             if not program[0].startswith(("/usr/", "/bin/")):
                 program = [confine.reachable(program[0], folder), *program[1:]]
                 command[-len(program) :] = program
+        if level != "none":
             inner = confine.reachable(confine.native(), folder)
             uid = confine.user() if confine.has_user(level) else None
             command = confine.command(
@@ -229,9 +230,12 @@ def _try_restart(level: str) -> None:
     with _launched(level, [str(build.native("restart"))], "-n", number) as run:
         listener = notify.Listener(run.control.listener())
 
+        calls = select.poll()
+        calls.register(listener.fd, select.POLLIN)
+
         def entered():
-            ready = select.select([listener.fd, run.control], [], [], 20)[0]
-            while listener.fd in ready:
+            # when the program has ended there is POLLHUP alone
+            while any(found & select.POLLIN for _fd, found in calls.poll(20_000)):
                 note = listener.receive()
                 if note is not None:
                     return note
