@@ -17,6 +17,7 @@ import hashlib
 import os
 import re
 import shutil
+import stat
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -94,6 +95,22 @@ def folder() -> Path:
         f"{where} can't be written to ({why}): it is for what is built. "
         "Let SOCKLAB_BUILD name a folder of your own, or work in a copy of this tree."
     )
+
+
+def closed() -> bool:
+    """Whether what is built lies where the programs that we start can't go.
+
+    They have no privilege.  So root's can't go through a home folder that is
+    closed to others, though root can.
+    """
+    if os.geteuid() != 0:
+        return False
+    where = folder().resolve()
+    for one in (where, *where.parents):
+        found = one.stat()
+        if not found.st_mode & (stat.S_IXUSR if found.st_uid == 0 else stat.S_IXOTH):
+            return True
+    return False
 
 
 def compiler() -> list[str]:

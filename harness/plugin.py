@@ -21,7 +21,7 @@ from .kernel import prctl, proc, syscalls
 from .labs import ROOT, Lab
 from .process import unobservable
 from .program import Program
-from .stage import Stage, scratch
+from .stage import Stage, apart, scratch
 from .units import unfit
 
 # Every check needs these: without them nothing can be seen at all, or nothing runs.
@@ -195,7 +195,7 @@ class Runner(Collector):
         # one folder for all, so that nothing stays even if a check is killed
         with (
             scratch("sl-") as folder,
-            scratch("run-", None if self.level != "none" else build.folder()) as binaries,
+            scratch("run-", None if apart(self.level) else build.folder()) as binaries,
         ):
             if self.level != "none":
                 # another user gets through, but finds no names there

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import build, confine, machine, waiting, warden
+from . import build, confine, machine, stage, waiting, warden
 from .control import Control
 from .kernel import cgroup, mounts, netns, notify, observer, pidfd, prctl, proc, sockdiag, syscalls
 
@@ -160,13 +160,14 @@ def _launched(level: str, program: list[str], *options: str, etc=None, own=None,
         if watcher is not None:
             stack.callback(watcher.close)
             passed.append(watcher.theirs.fileno())
-        if level != "none":
+        if stage.apart(level):
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="sl-"))
             os.chmod(folder, 0o711)
             command[0] = confine.reachable(command[0], folder)
             if not program[0].startswith(("/usr/", "/bin/")):
                 program = [confine.reachable(program[0], folder), *program[1:]]
                 command[-len(program) :] = program
+        if level != "none":
             inner = confine.reachable(confine.native(), folder)
             uid = confine.user() if confine.has_user(level) else None
             command = confine.command(
@@ -247,9 +248,12 @@ def _try_restart(level: str) -> None:
     with _launched(level, [str(build.native("restart"))], "-n", number) as run:
         listener = notify.Listener(run.control.listener())
 
+        calls = select.poll()
+        calls.register(listener.fd, select.POLLIN)
+
         def entered():
-            ready = select.select([listener.fd, run.control.fd], [], [], _patience())[0]
-            while listener.fd in ready:
+            # when the program has ended there is POLLHUP alone
+            while any(found & select.POLLIN for _fd, found in calls.poll(_patience() * 1000)):
                 note = listener.receive()
                 if note is not None:
                     return note

@@ -80,7 +80,8 @@ class Stage:
         self.sockdiag = sockdiag.SockDiag()
         # Short, because the path of a UNIX socket has 107 bytes at most.
         self.folder = tempfile.mkdtemp(prefix="sl-", dir=parent)
-        if level != "none" and binaries is None:
+        self._apart = apart(level)
+        if self._apart and binaries is None:
             binaries = tempfile.mkdtemp(prefix="run-", dir=parent)
             os.chmod(binaries, 0o711)
             self.closers.append(lambda: remove(binaries))
@@ -142,12 +143,12 @@ class Stage:
     def tool(self, path) -> str:
         """Return the path of something of the harness's that a program runs with.
 
-        A confined program gets a copy that others can reach, for the build
-        folder may be closed to them; the checks of a run share it.  Where none
-        is needed the path may still have blanks, which end a path in LD_PRELOAD
-        (ld.so(8)): then it is that of a link.
+        Where the build folder may be closed to the program, that is a copy which
+        it can reach; the checks of a run share it.  Where none is needed the path
+        may still have blanks, which end a path in LD_PRELOAD (ld.so(8)): then it
+        is that of a link.
         """
-        if self.level == "none":
+        if not self._apart:
             return str(path) if temporary.PLAIN.fullmatch(str(path)) else self._link(str(path))
         return confine.reachable(path, self._binaries)
 
@@ -308,6 +309,14 @@ def _stamp(path: str) -> tuple[int, ...]:
     except OSError:
         return ()
     return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+def apart(level: str) -> bool:
+    """Whether a program and what it runs with may not stay in the build folder.
+
+    A confined one may be another user.
+    """
+    return level != "none" or build.closed()
 
 
 @contextlib.contextmanager

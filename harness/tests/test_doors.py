@@ -10,7 +10,7 @@ import tarfile
 
 import pytest
 
-from harness import git, labs, proof, skeleton, temporary
+from harness import confine, git, labs, proof, skeleton, temporary
 from harness.doors import handout, soak
 
 NUMBER = "03"
@@ -104,6 +104,19 @@ def test_awkward_folders(copy, door, tmp_path, name):
     where.mkdir()
     checks = {"SRC": "solutions", "CHECK": AWKWARD, "TMPDIR": str(where)}
     done = door("check", NUMBER, cwd=root, **checks)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_closed_home(copy, door, tmp_path):
+    """Root in a home folder that is closed to others: root's programs can't go there."""
+    if os.getuid() != 0:
+        pytest.skip("only root can go where it may not go without privileges")
+    home = tmp_path / "home"
+    home.mkdir()
+    root = copy.rename(home / "socklab")
+    os.chown(home, confine.FIRST_UID, confine.FIRST_UID)
+    home.chmod(0o750)
+    done = door("check", NUMBER, cwd=root, SRC="solutions", CHECK=AWKWARD)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

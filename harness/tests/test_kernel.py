@@ -707,3 +707,13 @@ def test_borrow(world):
             pidfd.borrow(process.pid, 3)
 
     world(work)
+
+
+@needs_notify
+def test_probe_of_a_program_that_makes_no_call(monkeypatch):
+    """A filter whose program has ended has no news any more: the probe fails at once."""
+    real = build.native
+    other = {"restart": "/bin/true"}
+    monkeypatch.setattr(build, "native", lambda *args: other.get(args[0]) or real(*args))
+    with pytest.raises(OSError, match="not made again|launcher ended"):
+        probes.PROBES["restart"].run("none")
