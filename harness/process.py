@@ -617,7 +617,8 @@ class Process:
             self._read_control()
             if self.gone:
                 said = self.stderr + self.stage.complaints()
-                raise Broken(f"the launcher ended: {said.decode('utf-8', 'replace')}")
+                words = f"the launcher ended: {said.decode('utf-8', 'replace')}"
+                raise self.stage.crowded() or Broken(words)
         with contextlib.suppress(OSError):  # it may have ended already
             self._handle = os.pidfd_open(self.pid)
         with contextlib.suppress(OSError):

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import tempfile
 
-from . import build, confine, diagnosis, stuck
+from . import build, confine, diagnosis, stuck, waiting
 from .failure import Failure, Tape
 from .kernel import mounts, netns, prctl, proc, sockdiag
 
@@ -199,6 +199,17 @@ class Stage:
     def complaints(self) -> bytes:
         """Return what bubblewrap said when it could not start a program."""
         return os.pread(self._said, 4096, 0) if self._said != -1 else b""
+
+    def crowded(self) -> Failure | None:
+        """Return the failure of a program that has left no room to start another."""
+        count = sum(len(proc.tasks(pid)) for one in self.processes for pid in one.tree())
+        if count <= waiting.PROCESS_LIMIT:
+            return None
+        return Failure(
+            "a program that leaves room for another run of it",
+            f"{count} processes and threads, so that no more can be started",
+            "processes are started and not ended: fork without end, or without a wait",
+        )
 
     def spoilt(self) -> Failure | None:
         """Return the failure of a program that has changed its own file."""

@@ -157,3 +157,18 @@ def test_the_environment_asks(monkeypatch):
     monkeypatch.setenv(confine.VARIABLE, "best")
     with pytest.raises(confine.Unavailable, match="no level 'best'"):
         confine.asked()
+
+
+@pytest.mark.parametrize("watch", [(), ("listen",)])
+def test_no_room_for_another_run(world, level, watch):
+    """A program that has used up its user's processes is to blame that no other can start."""
+    if level == "same uid":
+        pytest.skip("there is no limit of processes at this level")
+
+    def work(_stage, program):
+        crowd = program("crowd")
+        for _ in range(4):
+            crowd.start("120", watch=watch).wait_quiet()
+
+    with pytest.raises(pytest.fail.Exception, match="so that no more can be started"):
+        world(work, level=level)
