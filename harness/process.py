@@ -617,8 +617,7 @@ class Process:
             self._read_control()
             if self.gone:
                 said = self.stderr + self.stage.complaints()
-                words = f"the launcher ended: {said.decode('utf-8', 'replace')}"
-                raise self.stage.crowded() or Broken(words)
+                raise Broken(f"the launcher ended: {said.decode('utf-8', 'replace')}")
         with contextlib.suppress(OSError):  # it may have ended already
             self._handle = os.pidfd_open(self.pid)
         with contextlib.suppress(OSError):

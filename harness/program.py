@@ -10,7 +10,7 @@ import socket
 from . import announced, build, diagnosis, peers, strange, warden
 from .clock import Clock
 from .control import Control
-from .failure import Broken, Failure, require
+from .failure import Failure, require
 from .kernel import observer, proc, sockdiag, syscalls
 from .process import Process
 
@@ -135,10 +135,7 @@ class Program:
             watcher.theirs.close()
         for fd in stdio:
             os.close(fd)
-        try:
-            listener = control.listener() if watch else None
-        except Broken as broken:
-            raise self.stage.crowded() or broken from None
+        listener = control.listener() if watch else None
         process = Process(
             self.stage,
             self.name,

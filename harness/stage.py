@@ -200,16 +200,23 @@ class Stage:
         """Return what bubblewrap said when it could not start a program."""
         return os.pread(self._said, 4096, 0) if self._said != -1 else b""
 
-    def crowded(self) -> Failure | None:
-        """Return the failure of a program that has left no room to start another."""
+    def to_blame(self) -> Failure | None:
+        """Return the failure of a program that has left no room for the checker.
+
+        Where that broke, while the program was there: its user can have no more
+        processes, or its folder, if that is of a fixed size, no more files.
+        """
         count = sum(len(proc.tasks(pid)) for one in self.processes for pid in one.tree())
-        if count <= waiting.PROCESS_LIMIT:
-            return None
-        return Failure(
-            "a program that leaves room for another run of it",
-            f"{count} processes and threads, so that no more can be started",
-            "processes are started and not ended: fork without end, or without a wait",
-        )
+        if count > waiting.PROCESS_LIMIT:
+            got = f"{count} processes and threads, so that no more can be started"
+            why = "processes are started and not ended: fork without end, or without a wait"
+            return Failure("a program that leaves room for another run of it", got, why)
+        room = os.statvfs(self.folder)
+        if self.level == "namespaces" and not (room.f_bavail and room.f_ffree):
+            got = "so many files, or so large ones, that no more fit in"
+            why = "it fills the folder in which it runs: let it make only files that are asked for"
+            return Failure("a program that leaves room in its folder", got, why)
+        return None
 
     def spoilt(self) -> Failure | None:
         """Return the failure of a program that has changed its own file."""

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from harness import confine, stage
+from harness.failure import Broken
 
 
 @pytest.fixture
@@ -165,10 +166,27 @@ def test_no_room_for_another_run(world, level, watch):
     if level == "same uid":
         pytest.skip("there is no limit of processes at this level")
 
-    def work(_stage, program):
+    def work(here, program):
+        assert here.to_blame() is None
         crowd = program("crowd")
-        for _ in range(4):
-            crowd.start("120", watch=watch).wait_quiet()
+        with pytest.raises(Broken):
+            for _ in range(4):
+                crowd.start("120", watch=watch).wait_quiet()
+        return here.to_blame().got
 
-    with pytest.raises(pytest.fail.Exception, match="so that no more can be started"):
-        world(work, level=level)
+    assert world(work, level=level).endswith("so that no more can be started")
+
+
+def test_no_room_in_the_folder(world):
+    """Nor can files be made where a program has filled its folder."""
+    if confine.why_not("namespaces"):
+        pytest.skip(confine.why_not("namespaces"))
+
+    def work(here, program):
+        process = program("crowd").start("0", "5000")
+        process.wait_quiet()
+        with pytest.raises(OSError, match="No space"):
+            os.mkfifo(here.path("fifo"))
+        return here.to_blame().got
+
+    assert world(work, level="namespaces").endswith("no more fit in")

@@ -1,11 +1,15 @@
-/* crowd.c - as many processes as it is told, for half a minute at most. */
+/* crowd.c - as many processes and files as it is told, for half a minute at most. */
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 int
 main(int argc, char **argv)
 {
-	int i, count = argc > 1 ? atoi(argv[1]) : 0;
+	int i, fd, count = argc > 1 ? atoi(argv[1]) : 0;
+	int files = argc > 2 ? atoi(argv[2]) : 0;
+	char name[32];
 
 	alarm(30);
 	for (i = 0; i < count; i++)
@@ -14,6 +18,13 @@ main(int argc, char **argv)
 			for (;;)
 				pause();
 		}
+	for (i = 0; i < files; i++) {
+		snprintf(name, sizeof(name), "f%d", i);
+		fd = open(name, O_CREAT | O_WRONLY, 0600);
+		if (fd == -1)
+			break;
+		close(fd);
+	}
 	for (;;)
 		pause();
 }
