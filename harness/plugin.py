@@ -163,7 +163,7 @@ class Runner(Collector):
             try:
                 raised = _call(item)
                 if raised is not None and not isinstance(raised, Failure):
-                    raised = self._stage.to_blame() or raised
+                    raised = self._stage.to_blame(raised) or raised
             finally:
                 is_hole = _is_hole(self._stage)
                 spoilt = self._stage.close()

@@ -200,11 +200,15 @@ class Stage:
         """Return what bubblewrap said when it could not start a program."""
         return os.pread(self._said, 4096, 0) if self._said != -1 else b""
 
-    def to_blame(self) -> Failure | None:
-        """Return the failure of a program that has left no room for the checker.
+    def to_blame(self, raised: BaseException) -> Failure | None:
+        """Return the failure of a program that has stood in the checker's way.
 
-        Where that broke, while the program was there: its user can have no more
-        processes, or its folder, if that is of a fixed size, no more files.
+        Its user can have no more processes; or its folder, if that is of a fixed
+        size, no more files; or something is in that folder that we have not put
+        there, or no more.
+
+        Args:
+            raised: what has ended the check, while the program was there.
         """
         count = sum(len(proc.tasks(pid)) for one in self.processes for pid in one.tree())
         if count > waiting.PROCESS_LIMIT:
@@ -216,6 +220,11 @@ class Stage:
             got = "so many files, or so large ones, that no more fit in"
             why = "it fills the folder in which it runs: let it make only files that are asked for"
             return Failure("a program that leaves room in its folder", got, why)
+        path = getattr(raised, "filename", None)
+        if isinstance(path, str) and path.startswith(self.folder + "/"):
+            got = f"{os.strerror(raised.errno)}: {path}"
+            why = "it has made, removed or closed a file there that the checker works with"
+            return Failure("a program that leaves the other files in its folder alone", got, why)
         return None
 
     def spoilt(self) -> Failure | None:

@@ -1,12 +1,13 @@
 """Confinement: what a program can do at each level, and what it can't."""
 
 import os
+import socket
 import subprocess
 import sys
 
 import pytest
 
-from harness import confine, stage
+from harness import confine, stage, strange
 from harness.failure import Broken
 
 
@@ -167,12 +168,12 @@ def test_no_room_for_another_run(world, level, watch):
         pytest.skip("there is no limit of processes at this level")
 
     def work(here, program):
-        assert here.to_blame() is None
+        assert here.to_blame(Broken()) is None
         crowd = program("crowd")
-        with pytest.raises(Broken):
+        with pytest.raises(Broken) as found:
             for _ in range(4):
                 crowd.start("120", watch=watch).wait_quiet()
-        return here.to_blame().got
+        return here.to_blame(found.value).got
 
     assert world(work, level=level).endswith("so that no more can be started")
 
@@ -185,8 +186,31 @@ def test_no_room_in_the_folder(world):
     def work(here, program):
         process = program("crowd").start("0", "5000")
         process.wait_quiet()
-        with pytest.raises(OSError, match="No space"):
+        with pytest.raises(OSError, match="No space") as found:
             os.mkfifo(here.path("fifo"))
-        return here.to_blame().got
+        return here.to_blame(found.value).got
 
     assert world(work, level="namespaces").endswith("no more fit in")
+
+
+def test_in_the_way(world):
+    """Nor does a file in the place of one of the checker's, or one that is gone."""
+
+    def work(here, program):
+        program("crowd").start("0", "1").wait_quiet()
+        calls = [
+            lambda path: strange.bind(socket.socket(socket.AF_UNIX), path),
+            strange.fifo,
+            os.mkdir,
+            lambda path: os.unlink(f"{path}.gone"),
+        ]
+        said = []
+        for call in calls:
+            with pytest.raises(OSError) as found:
+                call(here.path("f0"))
+            said.append(here.to_blame(found.value).got.partition(":")[0])
+        assert here.to_blame(OSError(2, "no such file", "/tmp/other")) is None
+        return said
+
+    taken = ["Address already in use", "File exists", "File exists"]
+    assert world(work) == [*taken, "No such file or directory"]
