@@ -1,6 +1,7 @@
 """The world of one check: its place in the network, its files, its tape."""
 
 import contextlib
+import errno
 import os
 import random
 import shutil
@@ -205,7 +206,7 @@ class Stage:
 
         Its user can have no more processes; or its folder, if that is of a fixed
         size, no more files; or something is in that folder that we have not put
-        there, or no more.
+        there, or no more; or a port is taken that only we use.
 
         Args:
             raised: what has ended the check, while the program was there.
@@ -220,11 +221,16 @@ class Stage:
             got = "so many files, or so large ones, that no more fit in"
             why = "it fills the folder in which it runs: let it make only files that are asked for"
             return Failure("a program that leaves room in its folder", got, why)
-        path = getattr(raised, "filename", None)
+        error = raised if isinstance(raised, OSError) else raised.__cause__
+        path = getattr(error, "filename", None)
         if isinstance(path, str) and path.startswith(self.folder + "/"):
-            got = f"{os.strerror(raised.errno)}: {path}"
+            got = f"{os.strerror(error.errno)}: {path}"
             why = "it has made, removed or closed a file there that the checker works with"
             return Failure("a program that leaves the other files in its folder alone", got, why)
+        # no one else is in a network of the check's own
+        if self.private and isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            why = "it has bound sockets to ports that it was not told to use"
+            return Failure("a program that leaves other ports alone", str(raised), why)
         return None
 
     def spoilt(self) -> Failure | None:

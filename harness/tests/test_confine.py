@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from harness import confine, stage, strange
+from harness import confine, peers, probes, stage, strange
 from harness.failure import Broken
 
 
@@ -214,3 +214,19 @@ def test_in_the_way(world):
 
     taken = ["Address already in use", "File exists", "File exists"]
     assert world(work) == [*taken, "No such file or directory"]
+
+
+def test_a_port_in_the_way(world):
+    """Nor a port that the program has taken, where nobody else is."""
+    if probes.failing("netns"):
+        pytest.skip("network namespaces are refused")
+
+    def work(here, _program):
+        port = here.port()
+        with socket.socket() as taken:
+            taken.bind(("0.0.0.0", port))
+            with pytest.raises(Broken) as found:
+                peers.Door(here, (here.address, port))
+        return here.to_blame(found.value).got
+
+    assert "already in use" in world(work)
