@@ -11,7 +11,7 @@ import select
 import socket
 import struct
 
-from . import diagnosis, waiting
+from . import diagnosis, strange, waiting
 from .failure import Broken, Failure
 
 _CHUNK = 1 << 18
@@ -366,10 +366,13 @@ class Door:
         self.sock = _new(socket.AF_UNIX if local else socket.AF_INET, kind)
         if not local:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            self.sock.bind(target)
-        except OSError as error:
-            raise Broken(f"can't bind {target}: {error}") from error
+        if local:
+            strange.bind(self.sock, target)
+        else:
+            try:
+                self.sock.bind(target)
+            except OSError as error:
+                raise Broken(f"can't bind {target}: {error}") from error
         stage.closers.append(self.sock.close)
         where = target if local else f"{target[0]} {target[1]}"
         stage.tape.add("bind" if not listen else "listen", f"the checker's server, on {where}")

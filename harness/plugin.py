@@ -165,6 +165,8 @@ class Runner(Collector):
             self._program = Program(self._stage, found.program, binary, found.build)
             try:
                 raised = _call(item)
+                if raised is not None and not isinstance(raised, Failure):
+                    raised = self._stage.to_blame(raised) or raised
             finally:
                 is_hole = _is_hole(self._stage)
                 spoilt = self._stage.close()

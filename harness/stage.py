@@ -1,6 +1,7 @@
 """The world of one check: its place in the network, its files, its tape."""
 
 import contextlib
+import errno
 import os
 import random
 import shutil
@@ -8,7 +9,7 @@ import socket
 import subprocess
 import tempfile
 
-from . import build, confine, diagnosis, stuck, temporary, warden
+from . import build, confine, diagnosis, stuck, temporary, waiting, warden
 from .failure import Failure, Tape
 from .kernel import cgroup, mounts, netns, prctl, proc, sockdiag
 
@@ -214,6 +215,38 @@ class Stage:
     def complaints(self) -> bytes:
         """Return what bubblewrap said when it could not start a program."""
         return os.pread(self._said, 4096, 0) if self._said != -1 else b""
+
+    def to_blame(self, raised: BaseException) -> Failure | None:
+        """Return the failure of a program that has stood in the checker's way.
+
+        Its user can have no more processes; or its folder, if that is of a fixed
+        size, no more files; or something is in that folder that we have not put
+        there, or no more; or a port is taken that only we use.
+
+        Args:
+            raised: what has ended the check, while the program was there.
+        """
+        count = sum(len(proc.tasks(pid)) for one in self.processes for pid in one.tree())
+        if count > waiting.PROCESS_LIMIT:
+            got = f"{count} processes and threads, so that no more can be started"
+            why = "processes are started and not ended: fork without end, or without a wait"
+            return Failure("a program that leaves room for another run of it", got, why)
+        room = os.statvfs(self.folder)
+        if self.level == "namespaces" and not (room.f_bavail and room.f_ffree):
+            got = "so many files, or so large ones, that no more fit in"
+            why = "it fills the folder in which it runs: let it make only files that are asked for"
+            return Failure("a program that leaves room in its folder", got, why)
+        error = raised if isinstance(raised, OSError) else raised.__cause__
+        path = getattr(error, "filename", None)
+        if isinstance(path, str) and path.startswith(self.folder + "/"):
+            got = f"{os.strerror(error.errno)}: {path}"
+            why = "it has made, removed or closed a file there that the checker works with"
+            return Failure("a program that leaves the other files in its folder alone", got, why)
+        # no one else is in a network of the check's own
+        if self.private and isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            why = "it has bound sockets to ports that it was not told to use"
+            return Failure("a program that leaves other ports alone", str(raised), why)
+        return None
 
     def spoilt(self) -> Failure | None:
         """Return the failure of a program that has changed its own file."""

@@ -7,6 +7,7 @@ no file of its kind is the program's failure.  The folder itself is ours.
 
 import errno
 import os
+import socket
 import stat
 import weakref
 
@@ -83,6 +84,31 @@ def write(path: str, data: bytes, mode: int | None = None) -> None:
         if mode is not None:
             os.fchmod(file.fileno(), mode)
         file.write(data)
+
+
+def bind(sock: socket.socket, path: str) -> None:
+    """Bind a socket to a path.
+
+    Raises:
+        OSError: something is there; with the path, which bind(2) keeps to itself.
+    """
+    _named(path, sock.bind)
+
+
+def fifo(path: str) -> None:
+    """Make a FIFO.
+
+    Raises:
+        OSError: something is there; with the path, as above.
+    """
+    _named(path, os.mkfifo)
+
+
+def _named(path: str, call) -> None:
+    try:
+        call(path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from None
 
 
 class Shared:

@@ -1,12 +1,14 @@
 """Confinement: what a program can do at each level, and what it can't."""
 
 import os
+import socket
 import subprocess
 import sys
 
 import pytest
 
-from harness import confine, stage
+from harness import confine, peers, probes, stage, strange
+from harness.failure import Broken
 
 
 @pytest.fixture
@@ -174,3 +176,74 @@ def test_the_environment_asks(monkeypatch):
     monkeypatch.setenv(confine.VARIABLE, "best")
     with pytest.raises(confine.Unavailable, match="no level 'best'"):
         confine.asked()
+
+
+@pytest.mark.parametrize("watch", [(), ("listen",)])
+def test_no_room_for_another_run(world, level, watch):
+    """A program that has used up its user's processes is to blame that no other can start."""
+    if level == "same uid":
+        pytest.skip("there is no limit of processes at this level")
+
+    def work(here, program):
+        assert here.to_blame(Broken()) is None
+        crowd = program("crowd")
+        with pytest.raises(Broken) as found:
+            for _ in range(4):
+                crowd.start("120", watch=watch).wait_quiet()
+        return here.to_blame(found.value).got
+
+    assert world(work, level=level).endswith("so that no more can be started")
+
+
+def test_no_room_in_the_folder(world):
+    """Nor can files be made where a program has filled its folder."""
+    if confine.why_not("namespaces"):
+        pytest.skip(confine.why_not("namespaces"))
+
+    def work(here, program):
+        process = program("crowd").start("0", "5000")
+        process.wait_quiet()
+        with pytest.raises(OSError, match="No space") as found:
+            os.mkfifo(here.path("fifo"))
+        return here.to_blame(found.value).got
+
+    assert world(work, level="namespaces").endswith("no more fit in")
+
+
+def test_in_the_way(world):
+    """Nor does a file in the place of one of the checker's, or one that is gone."""
+
+    def work(here, program):
+        program("crowd").start("0", "1").wait_quiet()
+        calls = [
+            lambda path: strange.bind(socket.socket(socket.AF_UNIX), path),
+            strange.fifo,
+            os.mkdir,
+            lambda path: os.unlink(f"{path}.gone"),
+        ]
+        said = []
+        for call in calls:
+            with pytest.raises(OSError) as found:
+                call(here.path("f0"))
+            said.append(here.to_blame(found.value).got.partition(":")[0])
+        assert here.to_blame(OSError(2, "no such file", "/tmp/other")) is None
+        return said
+
+    taken = ["Address already in use", "File exists", "File exists"]
+    assert world(work) == [*taken, "No such file or directory"]
+
+
+def test_a_port_in_the_way(world):
+    """Nor a port that the program has taken, where nobody else is."""
+    if probes.failing("netns"):
+        pytest.skip("network namespaces are refused")
+
+    def work(here, _program):
+        port = here.port()
+        with socket.socket() as taken:
+            taken.bind(("0.0.0.0", port))
+            with pytest.raises(Broken) as found:
+                peers.Door(here, (here.address, port))
+        return here.to_blame(found.value).got
+
+    assert "already in use" in world(work)

@@ -5,7 +5,7 @@ import select
 import signal
 import socket
 
-from harness import Failure, check, diagnosis, fail, require
+from harness import Failure, check, diagnosis, fail, require, strange
 from harness.breakpoints import Held
 from harness.failure import Broken
 from harness.kernel.syscalls import MULTIPLEX, READ, TIMER, WRITE
@@ -217,7 +217,7 @@ def test_unix_refused(program):
     why = "connect itself says what is wrong with the path: report that it failed, and its errno"
     gives_up(process, b"inccli: connect: No such file or directory\n", why)
     with socket.socket(socket.AF_UNIX) as sock:
-        sock.bind(path)
+        strange.bind(sock, path)
     program.stage.tape.add("leave", f"the socket of a server that has gone, {path}")
     process = program.start(f"unix:{path}", "a")
     gives_up(process, b"inccli: connect: Connection refused\n", why)

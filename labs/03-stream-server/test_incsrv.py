@@ -424,9 +424,9 @@ def test_unix_in_use(program):
     shown = diagnosis.show(got)
     require(got == b"not a socket\n", "a file as it was", shown, "the file was written to")
     fifo, link = program.stage.path("fifo"), program.stage.path("link")
-    os.mkfifo(fifo)
+    strange.fifo(fifo)
     with socket.socket(socket.AF_UNIX) as stale:
-        stale.bind(program.stage.path("stale"))
+        strange.bind(stale, program.stage.path("stale"))
     os.symlink("stale", link)
     for kind, path in (("FIFO", fifo), ("symbolic link to a stale socket", link)):
         program.stage.tape.add("make", f"a {kind}, {path}")
@@ -439,7 +439,7 @@ def refuses_full_queue(program):
     """Require that a path is refused whose server is busy and whose queue is full."""
     path = program.stage.path("busy")
     with socket.socket(socket.AF_UNIX) as door, contextlib.ExitStack() as clients:
-        door.bind(path)
+        strange.bind(door, path)
         door.listen(0)
         error = 0
         while error == 0:

@@ -4,7 +4,7 @@ import fcntl
 import os
 import signal
 
-from harness import Failure, check, require, shortwrite
+from harness import Failure, check, require, shortwrite, strange
 from harness.breakpoints import Held
 from harness.diagnosis import difference, fail_bytes, show
 from harness.kernel.syscalls import MULTIPLEX, READ, TIMER, WRITE
@@ -52,7 +52,7 @@ def expect_failure(program, process, message, why):
 def fifo(stage):
     """Make a pipe of one page with a name; return its path and our reading end."""
     path = stage.path("out")
-    os.mkfifo(path)
+    strange.fifo(path)
     reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     fcntl.fcntl(reader, F_SETPIPE_SZ, 4096)
     return path, reader

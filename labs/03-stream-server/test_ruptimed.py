@@ -135,7 +135,7 @@ class Gate:
         self._tape = program.stage.tape
         self._known: set[int] = set()
         self._moved = 0
-        os.mkfifo(self.path)
+        strange.fifo(self.path)
         self._tape.add("mkfifo", f"{self.path}: a cat of it sleeps until the checker lets it go")
 
     def sleeping(self, server) -> list[int]:
@@ -174,7 +174,7 @@ class Gate:
         self._moved += 1
         path = f"{self.path}.{self._moved}"
         os.rename(self.path, path)
-        os.mkfifo(self.path)
+        strange.fifo(self.path)
         self._tape.add("look", f"at {due}", "running")
         return Sleeper(self._tape, due, path, pids)
 

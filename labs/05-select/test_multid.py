@@ -121,7 +121,7 @@ class Gate:
         self.path = program.stage.path("gate")
         self.command = f"cat {self.path}"
         self.tape = program.stage.tape
-        os.mkfifo(self.path)
+        strange.fifo(self.path)
 
     def wait(self, ends: Ends, count: int, index: int, why: str = "") -> list[int]:
         """Wait until so many commands sleep; return them."""

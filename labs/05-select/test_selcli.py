@@ -359,7 +359,7 @@ def test_slow_server(program):
 def test_slow_reader(program):
     """a reader of stdout that sleeps does not stop what goes to the server"""
     path = program.stage.path("fifo")
-    os.mkfifo(path)
+    strange.fifo(path)
     end = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     program.stage.closers.append(lambda: os.close(end))
     process, server = begin(program, stdout=path)
@@ -439,7 +439,7 @@ def test_broken(program):
     process.expect_stdout(b"")
     process.expect_stderr(b"selcli: read: Connection reset by peer\n")
     path = program.stage.path("fifo")
-    os.mkfifo(path)
+    strange.fifo(path)
     end = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     process, server = begin(program, stdout=path)
     waits(process, "it waits for one of the two only")
