@@ -571,7 +571,8 @@ class Process:
             self.gone = self.lost = True
         if (self.lost or self.end_status) and self.cgroup and self.cgroup.overrun():
             self.most_memory = warden.MEMORY >> 20
-            self.peak = max(self.peak, warden.MEMORY)
+            # its launcher was killed with it, and says nothing more
+            self.peak, self.cpu = max(self.peak, warden.MEMORY), self.cgroup.cpu()
         return bool(lines)
 
     def _signal_launcher(self, number: int) -> None:

@@ -176,11 +176,11 @@ def _become(words: list[str], stdio, others, env, cwd: str) -> None:
     for number, fd in enumerate(stdio):
         os.dup2(fd, number)
     free = 3
-    for fd in sorted(others):
+    for fd in sorted(set(others)):
         os.closerange(free, fd)
         os.set_inheritable(fd, True)
         free = fd + 1
-    os.closerange(free, 1 << 30)
+    os.closerange(free, os.sysconf("SC_OPEN_MAX"))
     os.execve(words[0], words, env)
 
 
@@ -236,8 +236,15 @@ class Group:
 
     def overrun(self) -> bool:
         """Whether the kernel has killed somebody in it for the memory of all."""
-        found = _read(self.path, "memory.events")
-        return int(found[found.index("oom_kill") + 1]) > 0
+        return self._number("memory.events", "oom_kill") > 0
+
+    def cpu(self) -> float:
+        """Return the CPU seconds that were used in it."""
+        return self._number("cpu.stat", "usage_usec") / 1e6
+
+    def _number(self, name: str, key: str) -> int:
+        found = _read(self.path, name)
+        return int(found[found.index(key) + 1])
 
     def close(self) -> None:
         """Remove it, when all in it have ended; kill whoever has not, from Linux 5.14 on."""
