@@ -91,13 +91,12 @@ def _try_sockdiag(level: str) -> None:
 
 
 @contextlib.contextmanager
-def _sleeper(level: str, own: cgroup.Group | None = None):
+def _sleeper(level: str):
     """Yield a process that sleeps as a program would, and its descriptor of a socket."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         if level != "none":
-            program = [str(build.native("restart"))]
-            with _launched(level, program, own=own, stdin=theirs) as run:
+            with _launched(level, [str(build.native("restart"))], stdin=theirs) as run:
                 yield run.await_pid(), 0
             return
         pid = os.fork()
@@ -153,8 +152,8 @@ def _launched(level: str, program: list[str], *options: str, etc=None, own=None,
     control = Control()
     watcher = None if level == "none" else observer.Observer()
     command = [str(warden.launcher(level)), "-c", str(control.theirs.fileno())]
-    command += [*warden.options(watcher, own), *options, "--", *program]
-    passed = [control.theirs.fileno(), *(own.fds if own else ())]
+    command += [*warden.options(watcher), *options, "--", *program]
+    passed = [control.theirs.fileno()]
     with contextlib.ExitStack() as stack:
         stack.callback(control.close)
         if watcher is not None:
@@ -175,9 +174,13 @@ def _launched(level: str, program: list[str], *options: str, etc=None, own=None,
             )
             how["cwd"] = "/"
         how = {"stdout": subprocess.DEVNULL, **how}
-        launcher = subprocess.Popen(
-            command, pass_fds=passed, stderr=subprocess.DEVNULL, **how
-        )
+        if own is not None:
+            with open(os.devnull, "r+b", buffering=0) as null:
+                launcher = own.start(command, [null.fileno()] * 3, passed, os.environ, "/")
+        else:
+            launcher = subprocess.Popen(
+                command, pass_fds=passed, stderr=subprocess.DEVNULL, **how
+            )
         control.theirs.close()
         stack.callback(launcher.wait)
         stack.callback(control.close)
@@ -414,9 +417,10 @@ def _try_cgroup(level: str) -> None:
     why = cgroup.enter()[1]
     if why:
         raise OSError(why)
-    with contextlib.closing(warden.group()) as own, _sleeper(level, own) as (pid, _fd):
-        if os.path.basename(cgroup.of(pid)) != os.path.basename(own.path):
-            raise OSError("a program did not get into its cgroup")
+    program = [str(build.native("restart"))]
+    with contextlib.closing(warden.group()) as own, _launched(level, program, own=own) as run:
+        if os.path.basename(cgroup.of(run.await_pid())) != os.path.basename(own.path):
+            raise OSError("a program was not born in its cgroup")
 
 
 _found: dict[tuple[str, str], str] = {}

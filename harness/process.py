@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 
 from . import blocked as blocking
-from . import breakpoints, diagnosis, waiting
+from . import breakpoints, diagnosis, waiting, warden
 from .failure import Broken, Failure
 from .kernel import limits, netns, pidfd, proc, syscalls
 
@@ -119,6 +119,8 @@ class Process:
         self._sent: set[int] = set()
         # Who looks at the program where we may not; see ``kernel.observer``.
         self.observer = None
+        # What it is in with all that it starts, where there is such a thing.
+        self.cgroup = None
         # Megabytes, if it was ended because it took more.
         self.most_memory = 0
         # What was used in all, CPU seconds and bytes at a time; 0 until the end.
@@ -609,6 +611,10 @@ class Process:
                 self.gone = True
         if self._control.ended and not self.gone:
             self.gone = self.lost = True
+        if (self.lost or self.end_status) and self.cgroup and self.cgroup.overrun():
+            self.most_memory = warden.MEMORY >> 20
+            # its launcher was killed with it, and says nothing more
+            self.peak, self.cpu = max(self.peak, warden.MEMORY), self.cgroup.cpu()
         return bool(lines)
 
     def _signal_launcher(self, number: int) -> None:
@@ -633,6 +639,8 @@ class Process:
             self._read_control()
             if self.gone:
                 said = self.stderr + self.stage.complaints()
+                if self.most_memory:
+                    raise self.foul()
                 raise Broken(f"the launcher ended: {said.decode('utf-8', 'replace')}")
         with contextlib.suppress(OSError):  # it may have ended already
             self._handle = os.pidfd_open(self.pid)

@@ -110,7 +110,7 @@ class Program:
         watcher = None if self.stage.level == "none" else observer.Observer()
         launcher = self.stage.tool(warden.launcher(self.stage.level))
         own = self.stage.cgroup()
-        command = [launcher, "-c", str(control.theirs.fileno()), *warden.options(watcher, own)]
+        command = [launcher, "-c", str(control.theirs.fileno()), *warden.options(watcher)]
         if watch:
             command += ["-n", ",".join(map(str, syscalls.numbers(watch)))]
         if keep:
@@ -126,11 +126,11 @@ class Program:
         for key, value in {"core": 0, "fsize": 64 << 20, **(limits or {})}.items():
             command += ["-l", f"{key}={value}"]
         command += ["--", self.stage.own_copy(self.path, self.name), *args]
-        others = [*keep, *([] if third is None else [third]), *(own.fds if own else ())]
+        others = [*keep, *([] if third is None else [third])]
         if watcher is not None:
             others.append(watcher.theirs.fileno())
         stdio = (in_child, out_child, err_child)
-        launcher = self.stage.spawn(command, stdio, [control.theirs.fileno(), *others], env)
+        launcher = self.stage.spawn(command, stdio, [control.theirs.fileno(), *others], env, own)
         control.theirs.close()
         if watcher is not None:
             watcher.theirs.close()
@@ -149,6 +149,7 @@ class Program:
         )
         process.observer = watcher
         process.allowance = machine.leak_checker() if leaks else 0.0
+        process.cgroup = own
         self.stage.processes.append(process)
         process.noted = process.breakpoints.note(note) if note else []
         if watch and "socket" in watch and not self.stage.can("pidfd_getfd"):

@@ -168,7 +168,7 @@ class Stage:
         self.closers.append(own.close)
         return own
 
-    def spawn(self, command: list[str], stdio, others: list[int], env) -> subprocess.Popen:
+    def spawn(self, command: list[str], stdio, others: list[int], env, own=None):
         """Start a launcher at this check's level; return the outermost process.
 
         Args:
@@ -177,6 +177,7 @@ class Stage:
             stdio: its descriptors 0, 1 and 2.
             others: further descriptors that it gets, under the same numbers.
             env: its environment.
+            own: the cgroup in which it starts, if any.
         """
         how = {"env": env, "cwd": self.folder, "start_new_session": True}
         if self.level == "none":
@@ -202,6 +203,12 @@ class Stage:
             env={"LD_PRELOAD": preloaded} if preloaded else None,
             inner=self.tool(confine.native()),
         )
+        if own is not None:
+            with open(os.devnull, "r+b", buffering=0) as null:
+                nowhere = null.fileno()
+                return own.start(
+                    words, (nowhere, nowhere, self._said), [*stdio, *others], env, self.folder
+                )
         return subprocess.Popen(
             words,
             stdin=subprocess.DEVNULL,

@@ -37,14 +37,8 @@ def group() -> cgroup.Group:
     return cgroup.Group(folder, MEMORY, PROCESSES)
 
 
-def options(observer: Observer | None, own: cgroup.Group | None = None) -> list[str]:
-    """Return what a launcher is told besides, where it is an observer.
-
-    Args:
-        observer: to which it answers.
-        own: the cgroup of its program, if there is one.
-    """
+def options(observer: Observer | None) -> list[str]:
+    """Return what a launcher is told besides, where it is an observer."""
     if observer is None:
         return []
-    words = ["-g", "-m", str(MEMORY), "-q", str(observer.theirs.fileno())]
-    return words + (["-e", ",".join(map(str, own.fds))] if own else [])
+    return ["-g", "-m", str(MEMORY), "-q", str(observer.theirs.fileno())]

@@ -8,16 +8,24 @@ whoever was in ours goes to one called OURS, beside those of programs.
 """
 
 import contextlib
+import ctypes
 import errno
 import functools
 import os
 import select
+import signal
+import struct
 import tempfile
 
 OURS = "socklab"
 _MOUNTS = "/proc/self/mountinfo"
 # Seconds until those who were killed are given up.
 _END_LIMIT = 20
+
+_SYS_CLONE3 = 435
+_CLONE_INTO_CGROUP = 0x200000000
+# It keeps the interpreter's lock, of which the child gets a copy, as of all.
+_libc = ctypes.PyDLL(None, use_errno=True)
 
 
 def of(pid: int | str) -> str:
@@ -128,6 +136,54 @@ def enter() -> tuple[str, str]:
         return "", error.strerror or str(error)
 
 
+class Born:
+    """A process that was born in a cgroup, as ``subprocess.Popen`` would have it."""
+
+    def __init__(self, pid: int):
+        self.pid = pid
+        self._ended = False
+
+    def kill(self) -> None:
+        """Kill it, if nobody has waited for it yet."""
+        if not self._ended:
+            os.kill(self.pid, signal.SIGKILL)
+
+    def wait(self) -> None:
+        """Wait for its end."""
+        if not self._ended:
+            os.waitpid(self.pid, 0)
+            self._ended = True
+
+
+def _fork_into(folder: int) -> int:
+    """Fork this single-threaded process into the cgroup of an open folder: clone3(2)."""
+    # flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls,
+    # set_tid, set_tid_size, cgroup
+    args = struct.pack("=11Q", _CLONE_INTO_CGROUP, 0, 0, 0, signal.SIGCHLD, 0, 0, 0, 0, 0, folder)
+    pid = _libc.syscall(ctypes.c_long(_SYS_CLONE3), args, ctypes.c_size_t(len(args)))
+    if pid == -1:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    return pid
+
+
+def _become(words: list[str], stdio, others, env, cwd: str) -> None:
+    os.setsid()
+    os.chdir(cwd)
+    os.umask(0o022)
+    for number in signal.SIGPIPE, signal.SIGXFSZ:  # Python has them ignored
+        signal.signal(number, signal.SIG_DFL)
+    for number, fd in enumerate(stdio):
+        os.dup2(fd, number)
+    free = 3
+    for fd in sorted(set(others)):
+        os.closerange(free, fd)
+        os.set_inheritable(fd, True)
+        free = fd + 1
+    os.closerange(free, os.sysconf("SC_OPEN_MAX"))
+    os.execve(words[0], words, env)
+
+
 class Group:
     """A cgroup for one program.
 
@@ -148,14 +204,50 @@ class Group:
         for name, value in ("memory.swap.max", "0"), ("pids.max", str(processes)):
             with contextlib.suppress(FileNotFoundError):  # a kernel without
                 _write(self.path, name, value)
-        # Who writes 0 to the first enters; the second tells whether somebody was killed.
-        procs, events = (os.path.join(self.path, one) for one in ("cgroup.procs", "memory.events"))
-        self.fds = os.open(procs, os.O_WRONLY), os.open(events, os.O_RDONLY)
+
+    def start(self, words: list[str], stdio, others, env, cwd: str) -> "Born":
+        """Start a command in it, in a session of its own.
+
+        It is born there: a process that moves waits some 20 ms for the kernel.
+
+        Args:
+            words: the command; the first one is a path.
+            stdio: descriptors to be its 0, 1 and 2.
+            others: further ones that it gets, under the same numbers.
+            env: its environment.
+            cwd: its working folder.
+
+        Raises:
+            OSError: the machine refuses; before Linux 5.7, for one.
+        """
+        where = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            pid = _fork_into(where)
+        finally:
+            os.close(where)
+        if pid == 0:
+            try:
+                _become(words, stdio, others, env, cwd)
+            except BaseException as error:
+                os.write(2, f"{words[0]}: {error}\n".encode())
+            finally:
+                os._exit(127)
+        return Born(pid)
+
+    def overrun(self) -> bool:
+        """Whether the kernel has killed somebody in it for the memory of all."""
+        return self._number("memory.events", "oom_kill") > 0
+
+    def cpu(self) -> float:
+        """Return the CPU seconds that were used in it."""
+        return self._number("cpu.stat", "usage_usec") / 1e6
+
+    def _number(self, name: str, key: str) -> int:
+        found = _read(self.path, name)
+        return int(found[found.index(key) + 1])
 
     def close(self) -> None:
         """Remove it, when all in it have ended; kill whoever has not, from Linux 5.14 on."""
-        for fd in self.fds:
-            os.close(fd)
         with open(os.path.join(self.path, "cgroup.events"), "rb", buffering=0) as events:
             poller = select.poll()
             poller.register(events, select.POLLPRI)

@@ -1,8 +1,7 @@
 /* launch.c - start one program, alone and without privilege, and end all of it.
  *
  * usage: launch -c FD [-n NR,...] [-k FD,...] [-i SIG,...] [-l NAME=VALUE]...
- *               [-o N] [-3 FD] [-x] [-g] [-q FD] [-m BYTES] [-e FD,FD]
- *               -- PROG [ARG]...
+ *               [-o N] [-3 FD] [-x] [-g] [-q FD] [-m BYTES] -- PROG [ARG]...
  *
  *   -c FD     a UNIX stream socket to the harness.  It carries, as lines, what
  *             became of the program; with the first byte, if -n is given, the
@@ -23,8 +22,6 @@
  *   -q FD     a UNIX packet socket, on which to answer what the harness may not
  *             see itself; see observe.c
  *   -m BYTES  end everything when the program takes more memory than this
- *   -e A,B    a cgroup for the program, which sets the same limit: A is its file
- *             cgroup.procs, open for writing, and B its memory.events
  *
  * Lines: "child N" (said by the program's process itself before it becomes the
  * program; N is its own number for itself), "pid N" (it has become the program),
@@ -108,7 +105,7 @@ static pid_t program;
 static int questions = -1;
 static int guarded;
 static long page_size;
-#define WARDEN_OPTIONS "gq:m:e:"
+#define WARDEN_OPTIONS "gq:m:"
 #else
 #define WARDEN_OPTIONS ""
 #endif
@@ -342,10 +339,6 @@ become(char **argv)
 	struct rlimit rl;
 	int i;
 
-#ifdef WARDEN
-	if (ngroup > 0)
-		enter_group();
-#endif
 	say("child", (int)getpid());
 	if (setsid() == -1)
 		die("setsid");
@@ -469,11 +462,6 @@ reap(void)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-#ifdef WARDEN
-		if (ngroup > 0 && WIFSIGNALED(status) &&
-		    WTERMSIG(status) == SIGKILL)
-			ask_group();
-#endif
 		if (WIFSTOPPED(status)) {
 			/* it has made us its tracer (PTRACE_TRACEME): let it go */
 			(void)ptrace(PTRACE_DETACH, pid, NULL, NULL);
@@ -592,9 +580,6 @@ main(int argc, char **argv)
 		case 'm':
 			most_memory = strtoull(optarg, NULL, 10);
 			break;
-		case 'e':
-			ngroup = numbers(optarg, group, 2);
-			break;
 #endif
 		default:
 			return 2;
@@ -620,10 +605,6 @@ main(int argc, char **argv)
 	if (program == 0)
 		become(argv);
 	close(started[1]);
-#ifdef WARDEN
-	if (ngroup > 0)
-		close(group[0]);
-#endif
 	/* The program's pipes must be its own: they end when it ends. */
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (null == -1 || dup2(null, 0) == -1 || dup2(null, 1) == -1 ||

@@ -41,7 +41,7 @@ def test_each_program_has_its_own(world, inside):
             process.until(lambda process=process: len(process.tree()) == 2, "a child")
             found += {os.path.basename(cgroup.of(pid)) for pid in process.tree()}
         assert len(set(found)) == 2
-        assert cgroup.of(process.launcher_pid) == cgroup.of("self")
+        assert cgroup.of(process.launcher_pid) == cgroup.of(process.pid)
         for one in (os.path.join(FOLDER, name) for name in found):
             assert _read(one, "memory.max") == str(warden.MEMORY)
             assert _read(one, "memory.oom.group") == "1"
@@ -63,7 +63,7 @@ def test_memory_that_no_process_has(world, inside, native, monkeypatch):
         run = process.start("150")
         with pytest.raises(Failure):
             run.wait_end()
-        assert run.peak >= 100 << 20
+        assert run.peak >= 100 << 20 and run.cpu > 0
         return stage.foul().got
 
     assert world(work, level=inside) == "runs used more than 100 MB"
@@ -162,15 +162,34 @@ def test_others_are_left_alone():
 def test_who_is_left_is_killed():
     """A cgroup is removed even if somebody is in it still."""
     own = cgroup.Group(FOLDER, 100 << 20, 10)
-    left = subprocess.Popen(
-        ["/bin/sh", "-c", "echo 0 >&0; echo in; exec sleep 60"],
-        stdin=own.fds[0],
-        stdout=subprocess.PIPE,
-    )
-    with left:
-        assert left.stdout.readline() == b"in\n"
-        own.close()
-        assert left.wait() == -9
+    with open(os.devnull, "rb") as null:
+        left = own.start(["/bin/sleep", "60"], [null.fileno()] * 3, [], {}, "/")
+    assert os.path.basename(cgroup.of(left.pid)) == os.path.basename(own.path)
+    own.close()
+    assert os.waitstatus_to_exitcode(os.waitpid(left.pid, 0)[1]) == -9
+    assert not os.path.exists(own.path)
+
+
+@delegated
+def test_start():
+    """Who is born in one has the descriptors, the environment and the folder given, no others."""
+    own = cgroup.Group(FOLDER, 100 << 20, 10)
+    script = "echo $A; pwd; ls -l /proc/self/fd | wc -l"
+    reader, writer = os.pipe()
+    keep = os.open("/", os.O_RDONLY)
+    with open(reader, "rb") as pipe, open(os.devnull, "rb") as null:
+        command = ["/bin/sh", "-c", script]
+        born = own.start(command, (null.fileno(), writer, writer), [keep], {"A": "b"}, "/usr")
+        os.close(writer)
+        os.close(keep)
+        said = pipe.read().decode().split("\n")
+        born.wait()
+        # 0 to 2, the one kept, and the folder that ls reads; and a line above them
+        assert said[:2] == ["b", "/usr"] and said[2] == "6", said
+        assert not own.overrun()
+        left = own.start(["/no/such/program"], [null.fileno()] * 3, [], {}, "/")
+        assert os.waitstatus_to_exitcode(os.waitpid(left.pid, 0)[1]) == 127
+    own.close()
     assert not os.path.exists(own.path)
 
 

@@ -1,8 +1,7 @@
 /* memory.c - a part of launch.c: how much memory the program takes.
  *
- * The pages of each process are summed up again and again: proc_pid_statm(5),
- * proc_pid_smaps(5).  Where the program has a cgroup, the kernel counts more,
- * and is never late: cgroups(7), memory.events.
+ * The pages of each process are summed up again and again, whether a cgroup
+ * counts them, too, or not: proc_pid_statm(5), proc_pid_smaps(5).
  */
 
 /* Of more processes than this, the rest goes uncounted. */
@@ -13,9 +12,6 @@
 static unsigned long long most_memory;
 static unsigned long long peak;
 static int ticks = -1;
-/* The program's cgroup: the file by which it is entered, and its memory.events. */
-static int group[2];
-static int ngroup;
 
 static void end_all(void);
 
@@ -66,40 +62,6 @@ used_memory(void)
 	return own;
 }
 
-static void
-enter_group(void)
-{
-	/* the number 0 is whoever writes it */
-	if (write(group[0], "0", 1) != 1)
-		die("cgroup");
-}
-
-static void
-too_much(void)
-{
-	if (peak < most_memory)
-		peak = most_memory;
-	say("memory", (int)(most_memory >> 20));
-	end_all();
-}
-
-/* End everything if the kernel has killed somebody for the memory of all. */
-static void
-ask_group(void)
-{
-	char text[512], *row;
-	ssize_t n = pread(group[1], text, sizeof(text) - 1, 0);
-	unsigned long killed;
-
-	if (n <= 0)
-		return;
-	text[n] = '\0';
-	row = strstr(text, "\noom_kill ");
-	if (row != NULL && sscanf(row, " oom_kill %lu", &killed) == 1 &&
-	    killed > 0)
-		too_much();
-}
-
 /* End everything if the program takes more than it may. */
 static void
 look_at_memory(void)
@@ -110,8 +72,10 @@ look_at_memory(void)
 	used = used_memory();
 	if (used > peak)
 		peak = used;
-	if (used > most_memory)
-		too_much();
+	if (used > most_memory) {
+		say("memory", (int)(most_memory >> 20));
+		end_all();
+	}
 }
 
 static void
