@@ -5,13 +5,15 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 
 import jsonschema
 
-from harness import labs, result, skeleton
+from harness import labs, result, skeleton, stage
 
 LAB = labs.find("03")
 # A second program, right and quick to check: whatever the first one does, its
@@ -73,7 +75,7 @@ class Run:
 
 
 class Arena:
-    """Sources, a build folder, temporary files and a result, all in one folder.
+    """Sources, a build folder and a result in one folder; temporary files in a short one.
 
     Args:
         folder: an empty folder.
@@ -86,9 +88,11 @@ class Arena:
         self.root = root
         self.source = folder / "source"
         self.build = folder / "build"
-        self.files = folder / "tmp"
+        # what lies deeper is no place for them; see harness/temporary.py
+        self.files = Path(tempfile.mkdtemp(prefix="sla-"))
+        weakref.finalize(self, stage.remove, str(self.files))
         self.result = folder / "result.json"
-        for path in (self.source / LAB.name, self.build, self.files):
+        for path in (self.source / LAB.name, self.build):
             path.mkdir(parents=True)
         for path in built.iterdir() if built else ():
             if path.name.startswith(_SHARED):
@@ -137,9 +141,13 @@ class Arena:
             (self.folder / "err").read_text(encoding="utf-8"),
             json.loads(self.result.read_text(encoding="ascii")),
             time.monotonic() - began,
-            processes_of(self.folder),
+            self.processes(),
             self.leftovers(),
         )
+
+    def processes(self) -> list[str]:
+        """Return who runs a binary of a run's, or works in its folders."""
+        return processes_of(self.folder) + processes_of(self.files)
 
     def leftovers(self) -> list[str]:
         """Return the temporary files that are still there."""

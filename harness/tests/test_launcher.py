@@ -121,7 +121,7 @@ def test_what_is_legal_works(kind, way, refuse, small):
 
     But a stranger's program sets limits and priorities for nobody but itself.
     """
-    program = [str(small("assaults")), "child", way, str(signal.SIGTERM)]
+    program = [str(small("assaults")), "child", way, f"{signal.SIGTERM:d}"]
     with _launched(kind, refuse, *program) as (launcher, _control):
         assert _said(launcher) == ("EPERM" if way in ITSELF and kind != "plain" else "hit")
 
@@ -129,7 +129,7 @@ def test_what_is_legal_works(kind, way, refuse, small):
 @pytest.mark.parametrize("kind", KINDS)
 def test_kill_of_a_child(kind, refuse, small):
     """The usual way to end a child is open in any case."""
-    program = [str(small("assaults")), "child", "kill", str(signal.SIGKILL)]
+    program = [str(small("assaults")), "child", "kill", f"{signal.SIGKILL:d}"]
     with _launched(kind, refuse, *program) as (launcher, _control):
         assert _said(launcher) == "hit"
 

@@ -362,7 +362,7 @@ def test_no_check_survives_its_observer(tmp_path):
     arena = Arena(tmp_path / "arena", build.folder())
     arena.put("incsrv", BUSY + reference("incsrv"))
     over = threading.Event()
-    killer = threading.Thread(target=_kill_observers, args=(arena.folder, over))
+    killer = threading.Thread(target=_kill_observers, args=(arena.files, over))
     killer.start()
     try:
         run = arena.run(LEVEL=LEVEL, JOBS="2")

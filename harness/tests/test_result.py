@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 
 from harness import labs, plugin, report, result
-from harness.tests.arena import Arena, processes_of, reference, validate
+from harness.tests.arena import Arena, reference, validate
 
 SCHEMA = json.loads(result.SCHEMA_FILE.read_text(encoding="utf-8"))
 
@@ -181,8 +181,8 @@ def test_killed_at_any_moment(tmp_path, built, decided):
     process.wait()
     validate(result.read(arena.result))
     began = time.monotonic()
-    while processes_of(arena.folder):
-        assert time.monotonic() - began < 30, processes_of(arena.folder)
+    while arena.processes():
+        assert time.monotonic() - began < 30, arena.processes()
 
 
 def test_written_as_it_grows(tmp_path):
