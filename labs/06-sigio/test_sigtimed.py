@@ -295,6 +295,8 @@ def test_exec_fails(program):
         try:
             client.expect_end(due)
         except Failure as failure:
+            with contextlib.suppress(Failure):
+                timed.process.wait_quiet()  # who is ending closes its connection first
             if failure.got.startswith(('"sh: ', '"/bin/sh: ')):
                 failure.why = SHELL
             elif client.ended == "end of file" and not failure.got.startswith("nothing"):
