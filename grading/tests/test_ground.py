@@ -6,7 +6,7 @@ import pytest
 
 from grading import ground, manifest, results
 from grading.tests.helper import small, verb
-from harness import confine, labs, probes
+from harness import build, confine, labs, probes
 
 WHY = {"namespaces": "no bubblewrap", "other uid": "only root can become another user"}
 
@@ -16,6 +16,8 @@ def weak(monkeypatch):
     """A machine that offers little, with nothing said about that."""
     for name in ("LEVEL", "ALLOW_WEAK"):
         monkeypatch.delenv(name, raising=False)
+    # what a verb sets for its own process is not to stay in that of the tests
+    monkeypatch.setenv("SOCKLAB_BUILD", str(build.folder()))
     monkeypatch.setattr(confine, "best", lambda: ("same uid", WHY))
     monkeypatch.setattr(confine, "why_not", lambda level: WHY.get(level, ""))
     monkeypatch.setattr(probes, "lacking", lambda _names, _level: {})
