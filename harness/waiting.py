@@ -206,7 +206,8 @@ def until(stage, ready, due: str, fds=(), progress=None, told: bool = False):
     since = 0.0
     moment = time.monotonic()
     rounds = 0
-    step, longest = (_FIRST_TOLD, _LONGEST_TOLD) if told else (_FIRST_STEP, _LONGEST_STEP)
+    first, longest = (_FIRST_TOLD, _LONGEST_TOLD) if told else (_FIRST_STEP, _LONGEST_STEP)
+    step, news = first / 2, False
     while True:
         proc.barrier()
         for process in processes:
@@ -248,9 +249,10 @@ def until(stage, ready, due: str, fds=(), progress=None, told: bool = False):
         previous = look
         rounds += 1
         _check_limits(processes, meter, due, rounds, look)
-        step = min(2 * step, _LONGEST_SLEEP if asleep else longest)
+        # whoever has just told something is about to do the next thing
+        step = first if news else min(2 * step, _LONGEST_SLEEP if asleep else longest)
         watched = [*fds, *(fd for process in processes for fd in process.fds_to_watch())]
-        select.select(watched, [], [], step)
+        news = bool(select.select(watched, [], [], step)[0])
 
 
 def in_transit(connections) -> bool:
