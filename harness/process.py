@@ -525,6 +525,13 @@ class Process:
             self.stdin = None
             self.stage.tape.add("close", "stdin")
 
+    def order_end(self) -> None:
+        """Tell the launcher to end the program and all that it started."""
+        if self._control.fd != -1:
+            with contextlib.suppress(OSError):
+                self._control.order_end()
+            self._signal_launcher(signal.SIGCONT)  # who stopped it can't gain by that
+
     def end(self) -> None:
         """End the program and all that it started; nothing survives.
 
@@ -533,9 +540,7 @@ class Process:
         """
         if self._control.fd == -1:
             return
-        with contextlib.suppress(OSError):
-            self._control.order_end()
-        self._signal_launcher(signal.SIGCONT)  # who stopped it can't gain by that
+        self.order_end()
         deadline = time.monotonic() + _END_LIMIT
         while not self.gone and time.monotonic() < deadline:
             poller = select.poll()

@@ -336,6 +336,8 @@ class Stage:
             stack.callback(self.sockdiag.close)
             for closer in self.closers:
                 stack.callback(closer)
+            for process in self.processes:
+                process.order_end()  # all at once, before one is waited for
             with contextlib.ExitStack() as first:
                 for process in self.processes:
                     first.callback(process.end)
