@@ -98,6 +98,8 @@ def from_item(item) -> Check:
     marker = item.get_closest_marker("check")
     if marker is None:
         raise pytest.UsageError(f"{where}: a check needs @check(points=..., kind=..., hints=...)")
+    if list(inspect.signature(item.function).parameters) != ["program"]:
+        raise pytest.UsageError(f"{where}: a check takes one argument, program")
     title = (inspect.getdoc(item.function) or "").split("\n", 1)[0].strip()
     program = path.stem.removeprefix("test_")
     found = Check(name=item.name, program=program, title=title, **marker.kwargs)

@@ -1,8 +1,7 @@
 """The pytest plugin: collects the checks of labs and runs them.
 
-pytest finds and imports the check files, gives each check its fixtures, and
-catches what it raises.  Order, parallel workers, outcomes and the result
-document are made here.
+pytest finds and imports the check files.  Order, parallel workers, outcomes and
+the result document are made here.
 """
 
 import gc
@@ -140,20 +139,8 @@ class Runner(Collector):
         self._queue: list[workers.Task] = []
         self._folder = ""
         self._binaries = ""
-        self._stage: Stage | None = None
-        self._program: Program | None = None
 
     # -- in the child -----------------------------------------------------------
-
-    @pytest.fixture
-    def program(self):
-        """The student's program, compiled, in the check's own world."""
-        return self._program
-
-    @pytest.fixture
-    def stage(self):
-        """The check's own world: address, ports, paths, random values."""
-        return self._stage
 
     def _run_check(self, found: marker.Check, item, binary: str, lacks: dict[str, str]) -> dict:
         """Run one check in this forked process; return its part of the record."""
@@ -161,19 +148,19 @@ class Runner(Collector):
         try:
             private = "netns" not in lacks
             where = (self._folder, self._binaries)
-            self._stage = Stage(found.name, self.seed, private, lacks, *where, self.level)
-            self._program = Program(self._stage, found.program, binary, found.build)
+            stage = Stage(found.name, self.seed, private, lacks, *where, self.level)
             try:
-                raised = _call(item)
+                program = Program(stage, found.program, binary, found.build)
+                raised = _raised_by(item.function, program)
                 if raised is not None and not isinstance(raised, Failure):
-                    raised = self._stage.to_blame(raised) or raised
+                    raised = stage.to_blame(raised) or raised
             finally:
-                is_hole = _is_hole(self._stage)
-                spoilt = self._stage.close()
-            answer = _outcome(self._stage.foul() or raised or spoilt)
-            answer["steps"] = result.steps(self._stage.tape)
-            answer["stderr"] = _stderr(self._stage)
-            if used := self._stage.used():
+                is_hole = _is_hole(stage)
+                spoilt = stage.close()
+            answer = _outcome(stage.foul() or raised or spoilt)
+            answer["steps"] = result.steps(stage.tape)
+            answer["stderr"] = _stderr(stage)
+            if used := stage.used():
                 answer["used"] = used
             if answer["outcome"] == "failed" and is_hole:
                 if not answer["why"].startswith(diagnosis.HOLE):  # a check may know which
@@ -438,20 +425,14 @@ def _was(outcome: str) -> str:
     return {"blocked": "was blocked"}.get(outcome, outcome)
 
 
-def _call(item: pytest.Item) -> BaseException | None:
-    """Run a test function with its fixtures; return what it raised.
+def _raised_by(check, program: Program) -> BaseException | None:
+    """Run a check; return what it raised.
 
-    By pytest's hooks and not by its protocol, whose reports cost a millisecond
-    and are not used here.
+    Not by pytest's protocol, whose fixtures and reports cost more than a
+    millisecond and are not used here.
     """
-    # its fixtures are new ones, even if this process has run it for somebody else
-    item._initrequest()
     try:
-        try:
-            item.ihook.pytest_runtest_setup(item=item)
-            item.ihook.pytest_runtest_call(item=item)
-        finally:
-            item.ihook.pytest_runtest_teardown(item=item, nextitem=None)
+        check(program)
     except BaseException as raised:  # pytest.skip too is no verdict
         return raised
     return None
@@ -527,10 +508,10 @@ def collect(labs: list[Lab]) -> dict[str, list[marker.Check]]:
     """Return the checks of some labs by lab name, without running any.
 
     Raises:
-        Broken: a check file can't be imported.
+        Broken: a check file can't be imported, or a check is incomplete.
     """
     collector = Collector()
-    run_pytest(collector, [lab.folder for lab in labs])
-    if collector.errors:
-        raise Broken("\n".join(collector.errors))
+    code = run_pytest(collector, [lab.folder for lab in labs])
+    if collector.errors or code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        raise Broken("\n".join(collector.errors) or "a check is incomplete, as said above")
     return {name: [found for found, _item in pairs] for name, pairs in collector.checks.items()}
