@@ -1,4 +1,4 @@
-"""How a server of connections begins: it tells where it listens, or why it can't."""
+"""How a server begins: it tells where it listens, or why it can't."""
 
 from . import diagnosis
 from .failure import Failure, require
@@ -18,26 +18,37 @@ def serve(program, port: int | None = None):
     return server
 
 
+def fails_where_taken(program, target: tuple[str, int], why: str) -> None:
+    """Require that a second server on an address and port says so, and ends.
+
+    Args:
+        program: the program.
+        target: where the first one is.
+        why: the diagnosis where nothing else fits.
+    """
+    process = program.start(*map(str, target))
+    try:
+        process.expect_exit(1)
+    except Failure as failure:
+        failure.why = failure.why or why
+        raise
+    process.expect_stderr(f"{program.name}: bind: Address already in use\n".encode())
+    process.expect_stdout(b"")
+
+
 def starts_or_fails(program) -> None:
     """Require that a server refuses a taken port and a wrong address, and tells no lies.
 
-    Where calls can be watched, its line must come after listen.
+    It is one of connections.  Where calls can be watched, its line must come after listen.
 
     Args:
         program: the program.
     """
-    server = program.serve()
-    process = program.start(*map(str, server.target))
-    try:
-        process.expect_exit(1)
-    except Failure as failure:
-        failure.why = failure.why or (
-            "bind fails, for another program listens there: look at what it returns, say so, and "
-            "end with status 1; only SO_REUSEADDR is set before it, not SO_REUSEPORT"
-        )
-        raise
-    process.expect_stderr(f"{program.name}: bind: Address already in use\n".encode())
-    process.expect_stdout(b"")
+    why = (
+        "bind fails, for another program listens there: look at what it returns, say so, and "
+        "end with status 1; only SO_REUSEADDR is set before it, not SO_REUSEPORT"
+    )
+    fails_where_taken(program, program.serve().target, why)
     program.refuse_address(NO_ADDRESS, "0")
     if not program.stage.can("notify"):
         return

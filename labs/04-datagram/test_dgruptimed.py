@@ -5,7 +5,7 @@ import errno
 import os
 import select
 
-from harness import Failure, check, diagnosis, require, strange
+from harness import Failure, begins, check, diagnosis, require, strange
 from harness.at_rest import require_no_descriptor_more, require_no_timer
 from harness.datagrams import serve
 from harness.kernel.syscalls import MULTIPLEX, READ
@@ -383,19 +383,11 @@ def test_send_fails(program):
 )
 def test_port_taken(program):
     """does not share its port: a second server on it says so and ends"""
-    first = serve(program)
-    port = str(first.target[1])
-    second = program.start(program.stage.address, port)
-    try:
-        second.expect_exit(1)
-    except Failure as failure:
-        failure.why = failure.why or (
-            "both have the port now, and the last one takes all requests: for datagrams, "
-            "SO_REUSEADDR or SO_REUSEPORT means to share"
-        )
-        raise
-    second.expect_stderr(b"dgruptimed: bind: Address already in use\n")
-    second.expect_stdout(b"")
+    why = (
+        "both have the port now, and the last one takes all requests: for datagrams, "
+        "SO_REUSEADDR or SO_REUSEPORT means to share"
+    )
+    begins.fails_where_taken(program, serve(program).target, why)
 
 
 # -- clean ------------------------------------------------------------------------
