@@ -132,19 +132,19 @@ class Texts:
     """
 
     def __init__(self):
-        self.labs: dict[int, str] = {}
+        self._labs: dict[int, str] = {}
         self._checks: dict[tuple[int, str], str] = {}
 
     def changed(self, lab: dict) -> None:
         """Forget the text of a lab, but not of those of its checks whose outcome is the same."""
-        self.labs.pop(id(lab), None)
+        self._labs.pop(id(lab), None)
 
     def of_lab(self, lab: dict) -> str:
         """Return a lab as JSON."""
-        found = self.labs.get(id(lab))
+        found = self._labs.get(id(lab))
         if found is None:
             checks = list(map(self._of_check, lab["checks"]))
-            found = self.labs[id(lab)] = _join(lab, "checks", checks)
+            found = self._labs[id(lab)] = _join(lab, "checks", checks)
         return found
 
     def _of_check(self, check: dict) -> str:

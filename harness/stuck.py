@@ -65,7 +65,7 @@ class Guard:
 
     def _look(self, main: int) -> None:
         last = seen = 0
-        while not self._over.acquire(timeout=_STEP):
+        while not self._over.acquire(timeout=_STEP):  # poll: the kernel tells nobody of a lock
             call, end = self._call, self._end
             found = proc.stat(os.getpid(), main)
             waits = end is not None and found is not None and found.state == "D"

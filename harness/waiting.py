@@ -105,6 +105,7 @@ class _Meter:
         self.asleep_ever = 0.0
         self.began_ever = time.monotonic()
         self.cpu_ever: float | None = None
+        self.spent_ever = 0.0
         self.got_on()
 
     def got_on(self) -> None:
@@ -152,6 +153,7 @@ class _Meter:
             self.cpu_ever = sum(now)
         if self.cpu is None:
             self.cpu = now
+        self.spent_ever = sum(now) - self.cpu_ever
         alive = now[0] - self.cpu[0]
         return alive, alive + now[1] - self.cpu[1]
 
@@ -172,10 +174,9 @@ class _Meter:
         return self._calls() - self.calls
 
     def goes_on(self) -> str:
-        """Say what it has done for too long, bit by bit; nothing if it has not."""
-        cpu = sum(self._cpu()) - self.cpu_ever if self.cpu_ever is not None else 0.0
-        if cpu > EVER_CPU * machine.scale():
-            return f"{cpu:.0f} s of CPU time"
+        """Say what it had done for too long, bit by bit, when ``used`` looked; else nothing."""
+        if self.spent_ever > EVER_CPU * machine.scale():
+            return f"{self.spent_ever:.0f} s of CPU time"
         passed = time.monotonic() - self.began_ever
         if self.wakes_ever > EVER_WAKES and passed > 0.9 * EVER_WAKES * self.pace_ever:
             return f"{self.wakes_ever} wake-ups by a timer"
