@@ -54,11 +54,16 @@ _KINDS = {
 }
 # A file under test may have a main of its own, which its driver stands in for.
 _RENAME = "-Dmain=program_main"
+# Else the linker looks through what the sanitizers' libraries need themselves, which
+# takes as long as all the rest of linking and says nothing about the program.
+_LINK = ["-Wl,--allow-shlib-undefined"]
 # Diagnostics beyond this many bytes help nobody.
 _MAX_TEXT = 4000
 _OUTSIDE = re.compile(rb'^\s*#\s*include\s*["<]\s*(/[^">\n]*|(?:[^">\n]*/)?\.\./[^">\n]*)', re.M)
 
 NATIVE = Path(__file__).resolve().parent / "native"
+# The part that tries the sanitizers out.
+SANITIZED = ("leak", "-fsanitize=address")
 
 
 @dataclass(frozen=True)
@@ -336,7 +341,7 @@ def _compile(files, flags, binary: Path, said: Path, level: str) -> None:
         if steers:
             text = steers
         elif all(objects.values()):
-            words = [*flags, "-o", "program.out", *objects, "-lpthread"]
+            words = [*flags, *_LINK, "-o", "program.out", *objects, "-lpthread"]
             text += _ask(words, where, level)
             made = compiling.take(where / "program.out", level)
         text = _words(text)
@@ -408,7 +413,7 @@ def _compile_native(source: Path, flags: tuple[str, ...], binary: Path) -> None:
     # a program that is started often shall not look for libraries; none has a sanitizer's
     dynamic = any(flag.startswith(("-shared", "-fsanitize")) for flag in flags)
     for extra in [[]] if dynamic else [["-static"], []]:
-        command = [*compiler(), "-O1", *extra, *flags, "-o", temporary, str(source)]
+        command = [*compiler(), "-O0", *extra, *flags, "-o", temporary, str(source)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode == 0:
             os.rename(temporary, binary)

@@ -281,7 +281,7 @@ def _try_sanitizers(level: str) -> None:
     from .program import environment
 
     try:
-        program = str(build.native("leak", "-fsanitize=address"))
+        program = str(build.native(*build.SANITIZED))
     except RuntimeError:
         return  # where there are none, programs are compiled without them
     with _launched(level, [program], env=environment()) as run:
@@ -301,7 +301,7 @@ def _try_leaks(level: str) -> None:
     # without symbols: looking them up takes ten times as long as the rest
     env = environment(leaks=True)
     env["ASAN_OPTIONS"] += ":symbolize=0"
-    program = str(build.native("leak", "-fsanitize=address"))
+    program = str(build.native(*build.SANITIZED))
     with _launched(level, [program, "leak"], "-x", env=env) as run:
         end = run.await_line("exit", "signal")[:2]
         if end != ("exit", SANITIZER_STATUS):
