@@ -27,11 +27,11 @@ def _tasks(labs: list[Lab]) -> Iterator[workers.Task]:
         return work
 
     for native in (("launch",), build.SANITIZED):
-        yield workers.Task(native[0], quietly(build.native, *native), lambda _: None)
+        yield workers.Task(native[0], quietly(build.native, *native), lambda _: None, trade="build")
     for lab in labs:
         for test in sorted(lab.folder.glob("test_*.py")):
             program = test.stem.removeprefix("test_")
-            yield workers.Task(program, quietly(build.build, lab, program), lambda _: None)
+            yield workers.Task(program, quietly(build.build, lab, program), lambda _: None, trade="build")
 
 
 @contextlib.contextmanager
@@ -42,6 +42,7 @@ def compiling(labs: list[Lab], jobs: int):
         labs: whose programs.
         jobs: how many at a time; nothing is done ahead of a run that has but one.
     """
+    build.compiler_version()  # once for all that are forked from here
     parent = os.getpid()
     pid = os.fork() if jobs > 1 else None
     if pid == 0:

@@ -108,9 +108,12 @@ def closed() -> bool:
     They have no privilege.  So root's can't go through a home folder that is
     closed to others, though root can.
     """
-    if os.geteuid() != 0:
-        return False
-    where = folder().resolve()
+    return os.geteuid() == 0 and _is_closed(folder())
+
+
+@functools.cache
+def _is_closed(folder: Path) -> bool:
+    where = folder.resolve()
     for one in (where, *where.parents):
         found = one.stat()
         if not found.st_mode & (stat.S_IXUSR if found.st_uid == 0 else stat.S_IXOTH):

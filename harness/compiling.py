@@ -8,7 +8,6 @@ it is started by the launcher, which ends all its parts when we end.
 
 import os
 import re
-import resource
 import select
 import shutil
 import signal
@@ -21,15 +20,11 @@ from . import warden
 from .control import Control
 from .failure import Broken
 
-# What it may use up.  CPU time, so that a busy machine decides nothing.
-LIMITS = {
-    resource.RLIMIT_CPU: 30,
-    resource.RLIMIT_FSIZE: 64 << 20,
-    resource.RLIMIT_AS: 4 << 30,
-    resource.RLIMIT_CORE: 0,
-}
+# What it may use up, as native/launch.c knows it.  CPU time, so that a busy machine
+# decides nothing.
+LIMITS = {"cpu": 30, "fsize": 64 << 20, "as": 4 << 30, "core": 0}
 # A class is compiled side by side.
-_CONFINED_LIMITS = {resource.RLIMIT_AS: 1 << 30}
+_CONFINED_LIMITS = {"as": 1 << 30}
 # Seconds; a compiler that uses no CPU time for so long is broken.
 SECONDS = 600
 # Bytes of what it says that are looked at.
@@ -38,19 +33,11 @@ _MAX_SAID = 16000
 _TEMPORARY = re.compile(rb"(?<![\w./])\./(cc\w{6}\.[os]|[\w-]+-[0-9a-f]{6}\.[os])")
 # The exit status of confine.c and of launch.c, and of no compiler.
 _NOT_STARTED = (125, 127)
-# What gcc says when one of its parts was killed: so it stands on its stderr, where
-# nothing else does, if the parts are told to say what they say on stdout.  A source
-# can bring those to say anything.
+# What gcc says when one of its parts was killed.  A source can bring the parts to say
+# that, too, so it counts if they are told to say what they say on stdout and it still
+# stands on stderr; which is rare, and a shell for each part costs time.
 _KILLED = re.compile(rb"^[\w.+-]+: fatal error: Killed signal terminated program \S+$", re.M)
 _PARTS_ON_STDOUT = ("-wrapper", 'sh,-c,exec "$0" "$@" 2>&1')
-
-
-def _limit(limits: dict[int, int]) -> None:
-    for kind, value in limits.items():
-        hard = resource.getrlimit(kind)[1]
-        most = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        # the soft limit of CPU time ends with words, the hard one with SIGKILL
-        resource.setrlimit(kind, (most, hard if kind == resource.RLIMIT_CPU else most))
 
 
 def _confined(command: list[str], where: Path, level: str, started: int) -> list[str]:
@@ -102,21 +89,30 @@ def call(command: list[str], where: Path, level: str, gcc: bool = False) -> byte
             about the program.
         FileNotFoundError: there is no compiler.
     """
+    said, last = _call(command, where, level)
+    if gcc and _KILLED.search(last):
+        said, last = _call([command[0], *_PARTS_ON_STDOUT, *command[1:]], where, level)
+        if _KILLED.search(last):
+            raise Broken("the compiler was killed")
+    return said
+
+
+def _call(command: list[str], where: Path, level: str) -> tuple[bytes, bytes]:
+    """Return what the compiler and its parts say, and the last that came on stderr."""
     path = os.environ.get("PATH", "/usr/bin:/bin")
     env = {"PATH": path, "LC_ALL": "C"}
-    limits = LIMITS
     compiler = shutil.which(command[0], path=path)
     if compiler is None:
         raise FileNotFoundError(f"there is no compiler {command[0]}")
     control = Control()
-    launcher = [str(warden.launcher(level)), "-c", str(control.theirs.fileno()), "--"]
-    parts = _PARTS_ON_STDOUT if gcc else ()
-    command = [*launcher, os.path.abspath(compiler), *parts, *command[1:]]
+    launcher = [str(warden.launcher(level)), "-c", str(control.theirs.fileno())]
+    for name, value in {**LIMITS, **(_CONFINED_LIMITS if level != "none" else {})}.items():
+        launcher += ["-l", f"{name}={value}"]
+    command = [*launcher, "--", os.path.abspath(compiler), *command[1:]]
     # tells whether there was a compiler at all, in which no source has a say
     started = os.memfd_create("started")
     if level != "none":
         command = _confined(command, where, level, started)
-        limits = {**LIMITS, **_CONFINED_LIMITS}
         # the folders above need not be open to it
         env["TMPDIR"] = "."
     with (
@@ -131,7 +127,6 @@ def call(command: list[str], where: Path, level: str, gcc: bool = False) -> byte
             stdout=output,
             stderr=errors,
             env=env,
-            preexec_fn=lambda: _limit(limits),
             pass_fds=[control.theirs.fileno(), *([started] if level != "none" else [])],
         )
         try:
@@ -144,20 +139,22 @@ def call(command: list[str], where: Path, level: str, gcc: bool = False) -> byte
         errors.seek(0)
         own = errors.read(_MAX_SAID)
         said = output.read(_MAX_SAID) + own
+        errors.seek(max(0, errors.seek(0, os.SEEK_END) - _MAX_SAID))
+        last = errors.read(_MAX_SAID)
         marker.seek(0)
         was_started = marker.read() == b"s"
     ends = {status, process.returncode}
     if level != "none" and (not was_started or not ends.isdisjoint(_NOT_STARTED)):
         why = own.decode("utf-8", "replace").split("\n")[0]
         raise Broken(f"the compiler can't be confined: {why}")
-    if status in (None, -signal.SIGKILL) or (gcc and _KILLED.search(own)):
+    if status in (None, -signal.SIGKILL):
         raise Broken("the compiler was killed")
     if status < 0 and not said:
-        return f"the compiler was ended by signal {-status}\n".encode()
+        said = f"the compiler was ended by signal {-status}\n".encode()
     if level != "none":
         # as the compiler itself names its temporary files elsewhere
         said = _TEMPORARY.sub(rb"/tmp/\1", said)
-    return said
+    return said, last
 
 
 def _wait(control: Control) -> int | None:

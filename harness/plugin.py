@@ -33,6 +33,8 @@ STARTING = (("launch",),)
 CONFINING = (("confine",), warden.NATIVE)
 
 _STDERR_SHOWN = 4000
+# Seconds of work that are lost at most if the run is killed.
+_SAVED_AFTER = 0.1
 _LOST = ("failed", "blocked")
 
 
@@ -132,6 +134,7 @@ class Runner(Collector):
         self._lacks: dict[str, str] = {}
         self._ready = False
         self._news = True
+        self._saved = 0.0
         self._texts = result.Texts()
         self._parts = {*STARTING, *(CONFINING if level != "none" else ())}
         if not syscalls.supported():
@@ -139,6 +142,8 @@ class Runner(Collector):
         self._queue: list[workers.Task] = []
         self._folder = ""
         self._binaries = ""
+        # copies of binaries that the checks of one process share, each in its turn
+        self._kept: dict = {}
 
     # -- in the child -----------------------------------------------------------
 
@@ -148,15 +153,17 @@ class Runner(Collector):
         try:
             private = "netns" not in lacks
             where = (self._folder, self._binaries)
-            stage = Stage(found.name, self.seed, private, lacks, *where, self.level)
+            stage = Stage(found.name, self.seed, private, lacks, *where, self.level, self._kept)
+            passed = False
             try:
                 program = Program(stage, found.program, binary, found.build)
                 raised = _raised_by(item.function, program)
                 if raised is not None and not isinstance(raised, Failure):
                     raised = stage.to_blame(raised) or raised
+                passed = raised is None
             finally:
                 is_hole = _is_hole(stage)
-                spoilt = stage.close()
+                spoilt = stage.close(passed)
             answer = _outcome(stage.foul() or raised or spoilt)
             answer["steps"] = result.steps(stage.tape)
             answer["stderr"] = _stderr(stage)
@@ -204,7 +211,7 @@ class Runner(Collector):
             self._queue.extend(self._build_tasks(unit))
         for unit in self.units:
             self._queue.extend(self._check_tasks(unit))
-        workers.run(self._queue, self.jobs, self._save)
+        workers.run(self._queue, self.jobs, self._save_sometimes)
 
     def _prepare(self) -> None:
         """Make the document, in which nothing is decided yet."""
@@ -276,6 +283,12 @@ class Runner(Collector):
         if self.target is not None and self._news:
             result.write(self.document, self.target, self._texts)
         self._news = False
+        self._saved = time.monotonic()
+
+    def _save_sometimes(self) -> None:
+        """Write the document, but not after every check: most take less time than that."""
+        if time.monotonic() - self._saved > _SAVED_AFTER:
+            self._save()
 
     def _build_tasks(self, unit: Unit):
         kinds = dict.fromkeys((found.program, found.build) for found, _item in self._checks(unit))

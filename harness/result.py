@@ -127,7 +127,7 @@ def unavailable(lab: dict) -> list[dict]:
 class Texts:
     """The JSON of the parts of one document, kept from one writing to the next.
 
-    A document is written after every check and holds them all, so each part is
+    A document is written again and again and holds all checks, so each part is
     encoded once, and again only when it has changed.
     """
 

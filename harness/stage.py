@@ -44,6 +44,8 @@ class Stage:
         binaries: where to make the folder of the program's binary, and copies
             of what it needs.
         level: how programs are confined; see ``confine``.
+        kept: copies of binaries from checks before, as ``close`` leaves them for those
+            to come; by default, none are kept.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Stage:
         parent: str | None = None,
         binaries: str | None = None,
         level: str = "none",
+        kept: dict[str, tuple[str, tuple[int, ...]]] | None = None,
     ):
         self.name = name
         self.level = level
@@ -98,7 +101,9 @@ class Stage:
             os.chmod(self.folder, 0o711)
             # what we make in that folder is the program's, too
             os.umask(0)
+        # By binary: the path of its copy, and what that was like from the beginning.
         self._copies: dict[str, tuple[str, tuple[int, ...]]] = {}
+        self._kept = kept
 
     def can(self, probe: str) -> bool:
         """Whether this machine offers something; the names are in ``probes``."""
@@ -122,14 +127,17 @@ class Stage:
         return os.path.join(self.folder, name)
 
     def own_copy(self, binary: str, name: str) -> str:
-        """Return a copy of a binary for this check alone.
+        """Return a copy of a binary, for one check at a time.
 
         A program may spoil its own file, but not what the next check runs.
 
         Raises:
             Failure: it has spoilt its copy already.
         """
-        if binary not in self._copies:
+        kept = (self._kept or {}).get(binary)
+        if binary not in self._copies and kept is not None:
+            self._copies[binary] = kept
+        elif binary not in self._copies:
             folder = tempfile.mkdtemp(prefix="run-", dir=self._binaries or build.folder())
             os.chmod(folder, 0o711)
             where = os.path.join(folder, name)
@@ -317,8 +325,11 @@ class Stage:
         cpu = round(sum(process.cpu for process in self.processes), 3)
         return {"cpu": cpu, "memory": max(process.peak for process in self.processes)}
 
-    def close(self) -> Failure | None:
+    def close(self, passed: bool = False) -> Failure | None:
         """End every process, close every descriptor, remove every file.
+
+        Args:
+            passed: whether all went well so far; then copies may be kept.
 
         Returns:
             The failure of a program that has changed its own file meanwhile.
@@ -331,8 +342,6 @@ class Stage:
                 stack.callback(os.rmdir, self._inside)
                 stack.callback(mounts.uncover, self._inside)
                 stack.callback(mounts.uncover, self.folder)
-            for where, _before in self._copies.values():
-                stack.callback(remove, os.path.dirname(where))
             stack.callback(self.sockdiag.close)
             for closer in self.closers:
                 stack.callback(closer)
@@ -341,7 +350,13 @@ class Stage:
             with contextlib.ExitStack() as first:
                 for process in self.processes:
                     first.callback(process.end)
-            return self.spoilt()
+            spoilt = self.spoilt()
+            if passed and spoilt is None and self._kept is not None:
+                self._kept.update(self._copies)
+            else:
+                for where, _before in self._copies.values():
+                    stack.callback(remove, os.path.dirname(where))
+            return spoilt
 
 
 def _stamp(path: str) -> tuple[int, ...]:

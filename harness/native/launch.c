@@ -10,7 +10,7 @@
  *   -n NR,... system calls to report to the listener (seccomp_unotify(2))
  *   -k FD,... descriptors that the program keeps, besides 0, 1 and 2
  *   -i SIG,...  signals that are ignored when the program starts
- *   -l N=V    a resource limit: nofile nproc fsize core cpu stack
+ *   -l N=V    a resource limit: nofile fsize core as cpu
  *   -o N      leave the program no descriptor below N: open /dev/null there
  *   -3 FD     a descriptor that the program shall have as its number 3
  *   -x        neither the program nor what it starts may execute a file; see
@@ -156,11 +156,10 @@ limit(char *spec)
 		int resource;
 	} names[] = {
 	    {"nofile", RLIMIT_NOFILE},
-	    {"nproc", RLIMIT_NPROC},
 	    {"fsize", RLIMIT_FSIZE},
 	    {"core", RLIMIT_CORE},
+	    {"as", RLIMIT_AS},
 	    {"cpu", RLIMIT_CPU},
-	    {"stack", RLIMIT_STACK},
 	};
 	char *value = strchr(spec, '=');
 	size_t i;
@@ -377,10 +376,13 @@ become(char **argv)
 		if (getrlimit(limits[i].resource, &rl) == -1)
 			die("getrlimit");
 		/* lower both, raise neither above what we have */
+		rl.rlim_cur = rl.rlim_max;
 		if (rl.rlim_max == RLIM_INFINITY ||
 		    limits[i].value < rl.rlim_max)
-			rl.rlim_max = limits[i].value;
-		rl.rlim_cur = rl.rlim_max;
+			rl.rlim_cur = limits[i].value;
+		/* the hard limit of CPU time ends without a word */
+		if (limits[i].resource != RLIMIT_CPU)
+			rl.rlim_max = rl.rlim_cur;
 		if (setrlimit(limits[i].resource, &rl) == -1)
 			die("setrlimit");
 	}

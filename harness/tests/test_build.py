@@ -255,7 +255,7 @@ def test_endless_compiler(lab, tmp_path, monkeypatch):
 def test_compiler_that_computes_for_ever(lab, tmp_path, monkeypatch):
     """CPU time without end is the student's source, and ends with words."""
     build.flags("check")
-    monkeypatch.setitem(compiling.LIMITS, compiling.resource.RLIMIT_CPU, 1)
+    monkeypatch.setitem(compiling.LIMITS, "cpu", 1)
     _compiler(tmp_path, monkeypatch, "while :; do :; done")
     assert not build.build(lab, "one").ok
 
@@ -269,14 +269,15 @@ def test_killed_compiler(lab, tmp_path, monkeypatch):
     monkeypatch.undo()
 
 
-def test_killed_part_of_a_compiler(lab, tmp_path, monkeypatch):
-    """So does one whose part was killed."""
+@pytest.mark.parametrize("lines", [0, 10000])
+def test_killed_part_of_a_compiler(lab, tmp_path, monkeypatch, lines):
+    """So does one whose part was killed, however much that has said before."""
     if not build._is_gcc():
         pytest.skip("only gcc tells")
     build.flags("check")
     part = tmp_path / "parts" / "cc1"
     part.parent.mkdir()
-    part.write_text(f"#!/bin/sh\nkill -{signal.SIGKILL:d} $$\n")
+    part.write_text(f"#!/bin/sh\nseq {lines} >&2\nkill -{signal.SIGKILL:d} $$\n")
     part.chmod(0o755)
     _compiler(tmp_path, monkeypatch, f'exec {build.compiler()[0]} -B{part.parent}/ "$@"')
     with pytest.raises(Broken, match="was killed"):
