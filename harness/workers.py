@@ -5,6 +5,9 @@ imported.  It may enter namespaces, crash, or be killed without harm to the
 others.  Forking costs some milliseconds, most of them for pages that are
 written for the first time, so a process may do further tasks of the same trade
 as long as each leaves it as it was.
+
+A check and the programs that it starts take turns, and to wake a CPU that sleeps
+takes longer than most of their turns.  So, where all CPUs have work, they share one.
 """
 
 import contextlib
@@ -42,7 +45,7 @@ class Task:
             a task without one has a process of its own.
         spent: whether after such an answer the process must not go on.
         launches: whether its child processes are launchers, which end all that
-            they have started when they lose it.
+            they have started when they lose it.  It takes turns with them.
     """
 
     name: str
@@ -62,6 +65,7 @@ class _Worker:
     channel: socket.socket
     trade: str
     knows: int
+    cpu: int | None
     task: Task | None = None
     began: float = 0.0
     data: bytearray = field(default_factory=bytearray)
@@ -98,6 +102,9 @@ class _Pool:
 
     def __init__(self, jobs: int):
         self.jobs = jobs
+        # to choose from; with fewer jobs than CPUs, the kernel finds one that is free
+        cpus = sorted(os.sched_getaffinity(0))
+        self.cpus = cpus if jobs >= len(cpus) else []
         self.workers: dict[int, _Worker] = {}
         self.selector = selectors.DefaultSelector()
         self.known: list[Task] = []
@@ -130,9 +137,14 @@ class _Pool:
                 if worker.knows > number:
                     return worker
                 self.dismiss(worker)  # it was forked too early
-        return self.fork(task.trade)
+        return self.fork(task.trade, self.free_cpu() if task.launches else None)
 
-    def fork(self, trade: str) -> _Worker:
+    def free_cpu(self) -> int | None:
+        """Return the CPU on which the fewest stay; None to leave that to the kernel."""
+        taken = [worker.cpu for worker in self.workers.values()]
+        return min(self.cpus, key=taken.count, default=None)
+
+    def fork(self, trade: str, cpu: int | None) -> _Worker:
         ours, theirs = socket.socketpair()
         parent = os.getpid()
         pid = os.fork()
@@ -144,12 +156,14 @@ class _Pool:
                 for worker in self.workers.values():
                     worker.channel.close()
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
+                if cpu is not None:
+                    os.sched_setaffinity(0, {cpu})
                 _serve(theirs, self.known)
                 code = 0
             finally:
                 os._exit(code)
         theirs.close()
-        worker = _Worker(pid, ours, trade, len(self.known))
+        worker = _Worker(pid, ours, trade, len(self.known), cpu)
         self.workers[ours.fileno()] = worker
         self.selector.register(ours, selectors.EVENT_READ)
         return worker
