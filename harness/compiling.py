@@ -4,10 +4,15 @@ A compiler reads every file that a source names, as large as it may be, and says
 what was in it.  So it gets its own folder and the system's headers, libraries
 and programs, and no network, no /proc and no device but /dev/null.  Like a program
 it is started by the launcher, which ends all its parts when we end.
+
+Where nothing is confined, the kernel does that (PR_SET_PDEATHSIG, prctl(2)), so that
+the first programs need not wait until the launcher is compiled.
 """
 
+import contextlib
 import os
 import re
+import resource
 import select
 import shutil
 import signal
@@ -19,6 +24,7 @@ from pathlib import Path
 from . import warden
 from .control import Control
 from .failure import Broken
+from .kernel import prctl
 
 # What it may use up, as native/launch.c knows it.  CPU time, so that a busy machine
 # decides nothing.
@@ -37,7 +43,18 @@ _NOT_STARTED = (125, 127)
 # that, too, so it counts if they are told to say what they say on stdout and it still
 # stands on stderr; which is rare, and a shell for each part costs time.
 _KILLED = re.compile(rb"^[\w.+-]+: fatal error: Killed signal terminated program \S+$", re.M)
-_PARTS_ON_STDOUT = ("-wrapper", 'sh,-c,exec "$0" "$@" 2>&1')
+_ON_STDOUT = ("sh", "-c", 'exec "$0" "$@" 2>&1')
+# Lets a part end with gcc: setpriv(1), of util-linux.
+_TIED = ("setpriv", "--pdeathsig", "KILL")
+
+
+def _limit() -> None:
+    for name, value in LIMITS.items():
+        kind = getattr(resource, f"RLIMIT_{name.upper()}")
+        hard = resource.getrlimit(kind)[1]
+        most = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        # the soft limit of CPU time ends with words, the hard one with SIGKILL
+        resource.setrlimit(kind, (most, hard if name == "cpu" else most))
 
 
 def _confined(command: list[str], where: Path, level: str, started: int) -> list[str]:
@@ -89,64 +106,39 @@ def call(command: list[str], where: Path, level: str, gcc: bool = False) -> byte
             about the program.
         FileNotFoundError: there is no compiler.
     """
-    said, last = _call(command, where, level)
+    wrapper = _TIED if gcc and level == "none" and shutil.which(_TIED[0]) else ()
+    said, last = _call(command, wrapper, where, level)
     if gcc and _KILLED.search(last):
-        said, last = _call([command[0], *_PARTS_ON_STDOUT, *command[1:]], where, level)
+        said, last = _call(command, (*wrapper, *_ON_STDOUT), where, level)
         if _KILLED.search(last):
             raise Broken("the compiler was killed")
     return said
 
 
-def _call(command: list[str], where: Path, level: str) -> tuple[bytes, bytes]:
-    """Return what the compiler and its parts say, and the last that came on stderr."""
+def _call(command: list[str], wrapper, where: Path, level: str) -> tuple[bytes, bytes]:
+    """Return what the compiler and its parts say, and the last that came on stderr.
+
+    Args:
+        command: the compiler and its arguments.
+        wrapper: the words of a command with which gcc is to start its parts, if any.
+        where: its folder.
+        level: how it is confined.
+    """
     path = os.environ.get("PATH", "/usr/bin:/bin")
-    env = {"PATH": path, "LC_ALL": "C"}
     compiler = shutil.which(command[0], path=path)
     if compiler is None:
         raise FileNotFoundError(f"there is no compiler {command[0]}")
-    control = Control()
-    launcher = [str(warden.launcher(level)), "-c", str(control.theirs.fileno())]
-    for name, value in {**LIMITS, **(_CONFINED_LIMITS if level != "none" else {})}.items():
-        launcher += ["-l", f"{name}={value}"]
-    command = [*launcher, "--", os.path.abspath(compiler), *command[1:]]
-    # tells whether there was a compiler at all, in which no source has a say
-    started = os.memfd_create("started")
-    if level != "none":
-        command = _confined(command, where, level, started)
-        # the folders above need not be open to it
-        env["TMPDIR"] = "."
-    with (
-        open(started, "rb") as marker,
-        open(where / "parts.txt", "w+b") as output,
-        open(where / "program.txt", "w+b") as errors,
-    ):
-        process = subprocess.Popen(
-            command,
-            cwd=where,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=errors,
-            env=env,
-            pass_fds=[control.theirs.fileno(), *([started] if level != "none" else [])],
-        )
-        try:
-            control.theirs.close()
-            status = _wait(control)
-        finally:
-            control.close()
-            process.wait()
+    parts = ["-wrapper", ",".join(wrapper)] if wrapper else []
+    command = [os.path.abspath(compiler), *parts, *command[1:]]
+    with open(where / "said.txt", "w+b") as output, open(where / "errors.txt", "w+b") as errors:
+        how = {"cwd": where, "stdin": subprocess.DEVNULL, "stdout": output, "stderr": errors}
+        how["env"] = {"PATH": path, "LC_ALL": "C"}
+        status = _run(command, how) if level == "none" else _run_confined(command, level, how)
         output.seek(0)
         errors.seek(0)
-        own = errors.read(_MAX_SAID)
-        said = output.read(_MAX_SAID) + own
+        said = output.read(_MAX_SAID) + errors.read(_MAX_SAID)
         errors.seek(max(0, errors.seek(0, os.SEEK_END) - _MAX_SAID))
         last = errors.read(_MAX_SAID)
-        marker.seek(0)
-        was_started = marker.read() == b"s"
-    ends = {status, process.returncode}
-    if level != "none" and (not was_started or not ends.isdisjoint(_NOT_STARTED)):
-        why = own.decode("utf-8", "replace").split("\n")[0]
-        raise Broken(f"the compiler can't be confined: {why}")
     if status in (None, -signal.SIGKILL):
         raise Broken("the compiler was killed")
     if status < 0 and not said:
@@ -155,6 +147,55 @@ def _call(command: list[str], where: Path, level: str) -> tuple[bytes, bytes]:
         # as the compiler itself names its temporary files elsewhere
         said = _TEMPORARY.sub(rb"/tmp/\1", said)
     return said, last
+
+
+def _run(command: list[str], how: dict) -> int:
+    """Run a compiler that is not confined; return its status, or less than 0 for a signal."""
+    parent = os.getpid()
+
+    def begin() -> None:
+        prctl.die_with_parent(parent)
+        _limit()
+
+    process = subprocess.Popen(command, preexec_fn=begin, start_new_session=True, **how)
+    handle = os.pidfd_open(process.pid)
+    try:
+        if not select.select([handle], [], [], SECONDS)[0]:
+            raise Broken(f"the compiler did not end within {SECONDS} s")
+    finally:
+        os.close(handle)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    return process.returncode
+
+
+def _run_confined(command: list[str], level: str, how: dict) -> int | None:
+    """Run a compiler in confinement; return as ``_run`` does, or None if its end is unknown."""
+    control = Control()
+    launcher = [str(warden.launcher(level)), "-c", str(control.theirs.fileno())]
+    for name, value in {**LIMITS, **_CONFINED_LIMITS}.items():
+        launcher += ["-l", f"{name}={value}"]
+    # the folders above need not be open to it
+    how["env"]["TMPDIR"] = "."
+    # tells whether there was a compiler at all, in which no source has a say
+    with open(os.memfd_create("started"), "rb") as marker:
+        started = marker.fileno()
+        words = _confined([*launcher, "--", *command], how["cwd"], level, started)
+        process = subprocess.Popen(words, pass_fds=[control.theirs.fileno(), started], **how)
+        try:
+            control.theirs.close()
+            status = _wait(control)
+        finally:
+            control.close()
+            process.wait()
+        marker.seek(0)
+        was_started = marker.read() == b"s"
+    if not was_started or not {status, process.returncode}.isdisjoint(_NOT_STARTED):
+        how["stderr"].seek(0)
+        why = how["stderr"].readline(_MAX_SAID).decode("utf-8", "replace").rstrip("\n")
+        raise Broken(f"the compiler can't be confined: {why}")
+    return status
 
 
 def _wait(control: Control) -> int | None:
