@@ -16,7 +16,7 @@ from .labs import Lab
 def _tasks(labs: list[Lab]) -> Iterator[workers.Task]:
     """Yield the compilation of what every run starts, and of each program as most checks want it.
 
-    The launcher starts the compiler: all programs wait for it, so what needs none goes beside it.
+    The former comes first, for no check runs before this machine was tried out with it.
     """
 
     def quietly(compile_one, *what):

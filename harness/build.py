@@ -62,6 +62,8 @@ _MAX_TEXT = 4000
 _OUTSIDE = re.compile(rb'^\s*#\s*include\s*["<]\s*(/[^">\n]*|(?:[^">\n]*/)?\.\./[^">\n]*)', re.M)
 
 NATIVE = Path(__file__).resolve().parent / "native"
+# Parts that shall not look for libraries each time; to link them so takes longer.
+_STARTED_OFTEN = ("launch", "confine")
 # The part that tries the sanitizers out.
 SANITIZED = ("leak", "-fsanitize=address")
 
@@ -413,9 +415,7 @@ def native(name: str, *flags: str) -> Path:
 
 def _compile_native(source: Path, flags: tuple[str, ...], binary: Path) -> None:
     temporary = f"{binary}.{os.getpid()}"
-    # a program that is started often shall not look for libraries; none has a sanitizer's
-    dynamic = any(flag.startswith(("-shared", "-fsanitize")) for flag in flags)
-    for extra in [[]] if dynamic else [["-static"], []]:
+    for extra in [["-static"], []] if source.stem in _STARTED_OFTEN else [[]]:
         command = [*compiler(), "-O0", *extra, *flags, "-o", temporary, str(source)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode == 0:

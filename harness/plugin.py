@@ -20,7 +20,7 @@ from .kernel import prctl, proc, syscalls
 from .labs import ROOT, Lab
 from .process import unobservable
 from .program import Program
-from .stage import Stage, apart, scratch
+from .stage import Kept, Stage, apart, scratch
 from .units import unfit
 
 # Every check needs these: without them nothing can be seen at all, or nothing runs.
@@ -142,8 +142,8 @@ class Runner(Collector):
         self._queue: list[workers.Task] = []
         self._folder = ""
         self._binaries = ""
-        # copies of binaries that the checks of one process share, each in its turn
-        self._kept: dict = {}
+        # of each process that checks, as it is forked
+        self._kept = Kept()
 
     # -- in the child -----------------------------------------------------------
 

@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+from dataclasses import dataclass, field
 
 from . import build, confine, diagnosis, stuck, temporary, waiting, warden
 from .failure import Failure, Tape
@@ -31,6 +32,22 @@ def port_numbers(random_source: random.Random):
             yield port
 
 
+@dataclass
+class Kept:
+    """What a check that passed hands on to the next in the same process, as it was.
+
+    To make new files all the time is slow where a file system does not use again
+    at once what was removed (ext4).
+
+    Args:
+        copies: by binary: the path of its copy, and what that was like from the beginning.
+        folder: an empty folder, if there is one.
+    """
+
+    copies: dict[str, tuple[str, tuple[int, ...]]] = field(default_factory=dict)
+    folder: str | None = None
+
+
 class Stage:
     """What the processes and peers of one check share.
 
@@ -44,8 +61,8 @@ class Stage:
         binaries: where to make the folder of the program's binary, and copies
             of what it needs.
         level: how programs are confined; see ``confine``.
-        kept: copies of binaries from checks before, as ``close`` leaves them for those
-            to come; by default, none are kept.
+        kept: what the checks of this process hand on to each other; by default,
+            nothing.
     """
 
     def __init__(
@@ -57,7 +74,7 @@ class Stage:
         parent: str | None = None,
         binaries: str | None = None,
         level: str = "none",
-        kept: dict[str, tuple[str, tuple[int, ...]]] | None = None,
+        kept: Kept | None = None,
     ):
         self.name = name
         self.level = level
@@ -82,8 +99,10 @@ class Stage:
         prctl.hide()
         self._ports = port_numbers(self.random if private else random.Random())
         self.sockdiag = sockdiag.SockDiag()
+        self._kept = kept
         # Short, because the path of a UNIX socket has 107 bytes at most.
-        self.folder = tempfile.mkdtemp(prefix="sl-", dir=parent)
+        self.folder = _handed_on(kept) or tempfile.mkdtemp(prefix="sl-", dir=parent)
+        self._folder_was = _identity(self.folder)
         self._apart = apart(level)
         if self._apart and binaries is None:
             binaries = tempfile.mkdtemp(prefix="run-", dir=parent)
@@ -101,9 +120,7 @@ class Stage:
             os.chmod(self.folder, 0o711)
             # what we make in that folder is the program's, too
             os.umask(0)
-        # By binary: the path of its copy, and what that was like from the beginning.
         self._copies: dict[str, tuple[str, tuple[int, ...]]] = {}
-        self._kept = kept
 
     def can(self, probe: str) -> bool:
         """Whether this machine offers something; the names are in ``probes``."""
@@ -134,7 +151,7 @@ class Stage:
         Raises:
             Failure: it has spoilt its copy already.
         """
-        kept = (self._kept or {}).get(binary)
+        kept = self._kept.copies.get(binary) if self._kept is not None else None
         if binary not in self._copies and kept is not None:
             self._copies[binary] = kept
         elif binary not in self._copies:
@@ -329,13 +346,13 @@ class Stage:
         """End every process, close every descriptor, remove every file.
 
         Args:
-            passed: whether all went well so far; then copies may be kept.
+            passed: whether all went well so far; then what is as good as new is kept.
 
         Returns:
             The failure of a program that has changed its own file meanwhile.
         """
         with contextlib.ExitStack() as stack:
-            stack.callback(remove, self.folder)
+            stack.callback(self._leave_folder, passed)
             if self._said != -1:
                 stack.callback(os.close, self._said)
             if self.level == "namespaces":
@@ -352,11 +369,37 @@ class Stage:
                     first.callback(process.end)
             spoilt = self.spoilt()
             if passed and spoilt is None and self._kept is not None:
-                self._kept.update(self._copies)
+                self._kept.copies.update(self._copies)
             else:
                 for where, _before in self._copies.values():
                     stack.callback(remove, os.path.dirname(where))
             return spoilt
+
+    def _leave_folder(self, passed: bool) -> None:
+        """Keep the check's folder if it is as it was, or remove it with all that is in it."""
+        if self._kept is not None and passed and self.level == "none":
+            same = _identity(self.folder) == self._folder_was
+            if same and not os.listdir(self.folder):
+                self._kept.folder = self.folder
+                return
+        remove(self.folder)
+
+
+def _handed_on(kept: Kept | None) -> str | None:
+    """Return the folder that was handed on, and take it."""
+    folder = None
+    if kept is not None:
+        folder, kept.folder = kept.folder, None
+    return folder
+
+
+def _identity(folder: str) -> tuple[int, ...]:
+    """Return what tells a folder from another one, or from one that was closed or opened."""
+    try:
+        found = os.stat(folder, follow_symlinks=False)
+    except OSError:
+        return ()
+    return (found.st_dev, found.st_ino, found.st_mode, found.st_uid, found.st_gid)
 
 
 def _stamp(path: str) -> tuple[int, ...]:
