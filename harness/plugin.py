@@ -20,7 +20,7 @@ from .kernel import prctl, proc, syscalls
 from .labs import ROOT, Lab
 from .process import unobservable
 from .program import Program
-from .stage import Kept, Stage, apart, scratch
+from .stage import Stage, apart, into_memory, scratch
 from .units import unfit
 
 # Every check needs these: without them nothing can be seen at all, or nothing runs.
@@ -142,8 +142,8 @@ class Runner(Collector):
         self._queue: list[workers.Task] = []
         self._folder = ""
         self._binaries = ""
-        # of each process that checks, as it is forked
-        self._kept = Kept()
+        # whether this is a process that has made checks
+        self._moved_in = False
 
     # -- in the child -----------------------------------------------------------
 
@@ -153,17 +153,18 @@ class Runner(Collector):
         try:
             private = "netns" not in lacks
             where = (self._folder, self._binaries)
-            stage = Stage(found.name, self.seed, private, lacks, *where, self.level, self._kept)
-            passed = False
+            if private and not self._moved_in:
+                into_memory(*where)
+                self._moved_in = True
+            stage = Stage(found.name, self.seed, private, lacks, *where, self.level)
             try:
                 program = Program(stage, found.program, binary, found.build)
                 raised = _raised_by(item.function, program)
                 if raised is not None and not isinstance(raised, Failure):
                     raised = stage.to_blame(raised) or raised
-                passed = raised is None
             finally:
                 is_hole = _is_hole(stage)
-                spoilt = stage.close(passed)
+                spoilt = stage.close()
             answer = _outcome(stage.foul() or raised or spoilt)
             answer["steps"] = result.steps(stage.tape)
             answer["stderr"] = _stderr(stage)

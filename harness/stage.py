@@ -8,7 +8,6 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from dataclasses import dataclass, field
 
 from . import build, confine, diagnosis, stuck, temporary, waiting, warden
 from .failure import Failure, Tape
@@ -17,6 +16,9 @@ from .kernel import cgroup, mounts, netns, prctl, proc, sockdiag
 # What a confined program may have.  Processes are counted by user, so only a
 # user of its own, or one in a namespace of its own, has this limit.
 _LIMITS = (("nofile", 4096), ("nproc", warden.PROCESSES))
+# Bytes and files that all programs of a process may leave in memory at a time.
+_SIZE = 128 << 20
+_FILES = 1 << 14
 
 
 def port_numbers(random_source: random.Random):
@@ -32,22 +34,6 @@ def port_numbers(random_source: random.Random):
             yield port
 
 
-@dataclass
-class Kept:
-    """What a check that passed hands on to the next in the same process, as it was.
-
-    To make new files all the time is slow where a file system does not use again
-    at once what was removed (ext4).
-
-    Args:
-        copies: by binary: the path of its copy, and what that was like from the beginning.
-        folder: an empty folder, if there is one.
-    """
-
-    copies: dict[str, tuple[str, tuple[int, ...]]] = field(default_factory=dict)
-    folder: str | None = None
-
-
 class Stage:
     """What the processes and peers of one check share.
 
@@ -61,8 +47,6 @@ class Stage:
         binaries: where to make the folder of the program's binary, and copies
             of what it needs.
         level: how programs are confined; see ``confine``.
-        kept: what the checks of this process hand on to each other; by default,
-            nothing.
     """
 
     def __init__(
@@ -74,7 +58,6 @@ class Stage:
         parent: str | None = None,
         binaries: str | None = None,
         level: str = "none",
-        kept: Kept | None = None,
     ):
         self.name = name
         self.level = level
@@ -99,10 +82,8 @@ class Stage:
         prctl.hide()
         self._ports = port_numbers(self.random if private else random.Random())
         self.sockdiag = sockdiag.SockDiag()
-        self._kept = kept
         # Short, because the path of a UNIX socket has 107 bytes at most.
-        self.folder = _handed_on(kept) or tempfile.mkdtemp(prefix="sl-", dir=parent)
-        self._folder_was = _identity(self.folder)
+        self.folder = tempfile.mkdtemp(prefix="sl-", dir=parent)
         self._apart = apart(level)
         if self._apart and binaries is None:
             binaries = tempfile.mkdtemp(prefix="run-", dir=parent)
@@ -144,17 +125,14 @@ class Stage:
         return os.path.join(self.folder, name)
 
     def own_copy(self, binary: str, name: str) -> str:
-        """Return a copy of a binary, for one check at a time.
+        """Return a copy of a binary for this check alone.
 
         A program may spoil its own file, but not what the next check runs.
 
         Raises:
             Failure: it has spoilt its copy already.
         """
-        kept = self._kept.copies.get(binary) if self._kept is not None else None
-        if binary not in self._copies and kept is not None:
-            self._copies[binary] = kept
-        elif binary not in self._copies:
+        if binary not in self._copies:
             folder = tempfile.mkdtemp(prefix="run-", dir=self._binaries or build.folder())
             os.chmod(folder, 0o711)
             where = os.path.join(folder, name)
@@ -264,7 +242,8 @@ class Stage:
             why = "processes are started and not ended: fork without end, or without a wait"
             return Failure("a program that leaves room for another run of it", got, why)
         room = os.statvfs(self.folder)
-        if self.level == "namespaces" and not (room.f_bavail and room.f_ffree):
+        ours = os.stat(self.folder).st_dev != os.stat(tempfile.gettempdir()).st_dev
+        if ours and not (room.f_bavail and room.f_ffree):
             got = "so many files, or so large ones, that no more fit in"
             why = "it fills the folder in which it runs: let it make only files that are asked for"
             return Failure("a program that leaves room in its folder", got, why)
@@ -342,23 +321,22 @@ class Stage:
         cpu = round(sum(process.cpu for process in self.processes), 3)
         return {"cpu": cpu, "memory": max(process.peak for process in self.processes)}
 
-    def close(self, passed: bool = False) -> Failure | None:
+    def close(self) -> Failure | None:
         """End every process, close every descriptor, remove every file.
-
-        Args:
-            passed: whether all went well so far; then what is as good as new is kept.
 
         Returns:
             The failure of a program that has changed its own file meanwhile.
         """
         with contextlib.ExitStack() as stack:
-            stack.callback(self._leave_folder, passed)
+            stack.callback(remove, self.folder)
             if self._said != -1:
                 stack.callback(os.close, self._said)
             if self.level == "namespaces":
                 stack.callback(os.rmdir, self._inside)
                 stack.callback(mounts.uncover, self._inside)
                 stack.callback(mounts.uncover, self.folder)
+            for where, _before in self._copies.values():
+                stack.callback(remove, os.path.dirname(where))
             stack.callback(self.sockdiag.close)
             for closer in self.closers:
                 stack.callback(closer)
@@ -367,39 +345,7 @@ class Stage:
             with contextlib.ExitStack() as first:
                 for process in self.processes:
                     first.callback(process.end)
-            spoilt = self.spoilt()
-            if passed and spoilt is None and self._kept is not None:
-                self._kept.copies.update(self._copies)
-            else:
-                for where, _before in self._copies.values():
-                    stack.callback(remove, os.path.dirname(where))
-            return spoilt
-
-    def _leave_folder(self, passed: bool) -> None:
-        """Keep the check's folder if it is as it was, or remove it with all that is in it."""
-        if self._kept is not None and passed and self.level == "none":
-            same = _identity(self.folder) == self._folder_was
-            if same and not os.listdir(self.folder):
-                self._kept.folder = self.folder
-                return
-        remove(self.folder)
-
-
-def _handed_on(kept: Kept | None) -> str | None:
-    """Return the folder that was handed on, and take it."""
-    folder = None
-    if kept is not None:
-        folder, kept.folder = kept.folder, None
-    return folder
-
-
-def _identity(folder: str) -> tuple[int, ...]:
-    """Return what tells a folder from another one, or from one that was closed or opened."""
-    try:
-        found = os.stat(folder, follow_symlinks=False)
-    except OSError:
-        return ()
-    return (found.st_dev, found.st_ino, found.st_mode, found.st_uid, found.st_gid)
+            return self.spoilt()
 
 
 def _stamp(path: str) -> tuple[int, ...]:
@@ -427,6 +373,18 @@ def scratch(prefix: str, parent=None):
         yield folder
     finally:
         remove(folder)
+
+
+def into_memory(*folders: str) -> None:
+    """Let what this process puts into empty folders be in memory, if the machine allows it.
+
+    Files come and go with each check; on a disk that takes a good part of its time.
+    """
+    with contextlib.suppress(OSError):
+        netns.enter()  # for the privilege
+        mounts.enter()
+        for folder in folders:
+            mounts.small(folder, _SIZE, _FILES)
 
 
 def remove(folder: str) -> None:
