@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import confine
+from harness import confine, workers
 from harness.kernel import prctl
 from harness.labs import ROOT
 from harness.stage import remove
@@ -60,6 +60,7 @@ class Job:
     stderr: Path
     temporary: Path
     began: float
+    cpu: int | None
 
     def said(self) -> str:
         """Return the end of what the harness wrote to stderr."""
@@ -106,9 +107,15 @@ def command(entry: dict) -> list[str]:
     return [sys.executable, "-m", "harness", "check", *(name[:2] for name in entry["labs"])]
 
 
-def _start(place: Place, task: Task, number: int) -> Job:
+def _start(place: Place, task: Task, number: int, cpu: int | None) -> Job:
     """Start a harness; its files have a number, as no path there names a student."""
     parent = os.getpid()
+
+    def begin() -> None:
+        prctl.die_with_parent(parent)
+        if cpu is not None:
+            os.sched_setaffinity(0, {cpu})
+
     target, said = place.scratch / f"{number}.result", place.scratch / f"{number}.stderr"
     temporary = place.temporary / str(number)
     temporary.mkdir()
@@ -123,10 +130,10 @@ def _start(place: Place, task: Task, number: int) -> Job:
             stdout=subprocess.DEVNULL,
             stderr=stderr,
             start_new_session=True,
-            preexec_fn=lambda: prctl.die_with_parent(parent),
+            preexec_fn=begin,
         )
     pidfd = os.pidfd_open(process.pid)
-    return Job(task, process, pidfd, target, said, temporary, time.monotonic())
+    return Job(task, process, pidfd, target, said, temporary, time.monotonic(), cpu)
 
 
 def _kill(job: Job) -> None:
@@ -161,12 +168,14 @@ def run_all(
         tick: is called now and then.
     """
     number = 0
+    cpus = workers.own_cpus(jobs) if place.inner_jobs == 1 else []
     running: dict[int, Job] = {}
     try:
         while True:
             while len(running) < jobs and (task := next_task()) is not None:
                 number += 1
-                job = _start(place, task, number)
+                cpu = workers.least_used(cpus, (job.cpu for job in running.values()))
+                job = _start(place, task, number, cpu)
                 running[job.pidfd] = job
             if not running:
                 return

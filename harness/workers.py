@@ -18,7 +18,7 @@ import signal
 import socket
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from .kernel import prctl, proc
@@ -97,14 +97,24 @@ def _serve(channel: socket.socket, tasks: list[Task]) -> None:
             _send(channel, task.work(brief) if task.brief else task.work())
 
 
+def own_cpus(jobs: int) -> list[int]:
+    """Return the CPUs to choose from for each job; with fewer jobs, the kernel chooses."""
+    cpus = sorted(os.sched_getaffinity(0))
+    return cpus if jobs >= len(cpus) else []
+
+
+def least_used(cpus: list[int], taken: Iterable[int | None]) -> int | None:
+    """Return the CPU on which the fewest stay; None if there is nothing to choose from."""
+    taken = list(taken)
+    return min(cpus, key=taken.count, default=None)
+
+
 class _Pool:
     """The processes of one run."""
 
     def __init__(self, jobs: int):
         self.jobs = jobs
-        # to choose from; with fewer jobs than CPUs, the kernel finds one that is free
-        cpus = sorted(os.sched_getaffinity(0))
-        self.cpus = cpus if jobs >= len(cpus) else []
+        self.cpus = own_cpus(jobs)
         self.workers: dict[int, _Worker] = {}
         self.selector = selectors.DefaultSelector()
         self.known: list[Task] = []
@@ -137,12 +147,8 @@ class _Pool:
                 if worker.knows > number:
                     return worker
                 self.dismiss(worker)  # it was forked too early
-        return self.fork(task.trade, self.free_cpu() if task.launches else None)
-
-    def free_cpu(self) -> int | None:
-        """Return the CPU on which the fewest stay; None to leave that to the kernel."""
-        taken = [worker.cpu for worker in self.workers.values()]
-        return min(self.cpus, key=taken.count, default=None)
+        cpu = least_used(self.cpus, (worker.cpu for worker in self.workers.values()))
+        return self.fork(task.trade, cpu if task.launches else None)
 
     def fork(self, trade: str, cpu: int | None) -> _Worker:
         ours, theirs = socket.socketpair()
