@@ -113,8 +113,7 @@ def _start(place: Place, task: Task, number: int, cpu: int | None) -> Job:
 
     def begin() -> None:
         prctl.die_with_parent(parent)
-        if cpu is not None:
-            os.sched_setaffinity(0, {cpu})
+        workers.stay_on(cpu)
 
     target, said = place.scratch / f"{number}.result", place.scratch / f"{number}.stderr"
     temporary = place.temporary / str(number)

@@ -5,8 +5,9 @@ what was in it.  So it gets its own folder and the system's headers, libraries
 and programs, and no network, no /proc and no device but /dev/null.  Like a program
 it is started by the launcher, which ends all its parts when we end.
 
-Where nothing is confined, the kernel does that (PR_SET_PDEATHSIG, prctl(2)), so that
-the first programs need not wait until the launcher is compiled.
+Where nothing is confined, the kernel ends gcc and the parts that it starts itself
+(PR_SET_PDEATHSIG, prctl(2)), so that the first programs need not wait until the
+launcher is compiled; a linker, or a part of another compiler's, comes to its own end.
 """
 
 import contextlib

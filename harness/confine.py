@@ -37,8 +37,8 @@ _OLDEST = (0, 7)
 # Bytes of what a program may write to /tmp and to /dev/shm, and to its own
 # folder, and how many files it may make there.
 _TMP = 16 << 20
-_SIZE = 64 << 20
-_FILES = 4096
+SIZE = 64 << 20
+FILES = 4096
 # In the root folder, these are links into /usr today, and were folders once.
 _ROOT = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 # What the loader and the C library read; nobody's secrets are among them.
@@ -290,7 +290,7 @@ def small_folder(where: str, parent: str | None) -> str:
         That one.  Both are the same, and to be uncovered in the end.
     """
     inside = tempfile.mkdtemp(prefix="in-", dir=parent)
-    mounts.small(inside, _SIZE, _FILES)
+    mounts.small(inside, SIZE, FILES)
     mounts.follow_no_link(where, inside)
     return inside
 

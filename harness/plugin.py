@@ -5,6 +5,7 @@ the result document are made here.
 """
 
 import gc
+import math
 import os
 import time
 import traceback
@@ -286,10 +287,16 @@ class Runner(Collector):
         self._news = False
         self._saved = time.monotonic()
 
-    def _save_sometimes(self) -> None:
-        """Write the document, but not after every check: most take less time than that."""
-        if time.monotonic() - self._saved > _SAVED_AFTER:
+    def _save_sometimes(self) -> float:
+        """Write the document, but not after every check: most take less time than that.
+
+        Returns:
+            the seconds after which there is something to write.
+        """
+        early = self._saved + _SAVED_AFTER - time.monotonic()
+        if early <= 0:
             self._save()
+        return early if early > 0 and self._news else math.inf
 
     def _build_tasks(self, unit: Unit):
         kinds = dict.fromkeys((found.program, found.build) for found, _item in self._checks(unit))

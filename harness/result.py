@@ -1,6 +1,6 @@
 """The result of a run: one JSON document, true at every moment.
 
-It is written before the first check and after every check, each time whole
+It is written before the first check, and a moment after each, every time whole
 under another name and then renamed, so a reader finds either the old one or
 the new one.  ``result.schema.json`` says what is in it.
 """

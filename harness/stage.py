@@ -16,9 +16,6 @@ from .kernel import cgroup, mounts, netns, prctl, proc, sockdiag
 # What a confined program may have.  Processes are counted by user, so only a
 # user of its own, or one in a namespace of its own, has this limit.
 _LIMITS = (("nofile", 4096), ("nproc", warden.PROCESSES))
-# Bytes and files that all programs of a process may leave in memory at a time.
-_SIZE = 128 << 20
-_FILES = 1 << 14
 
 
 def port_numbers(random_source: random.Random):
@@ -148,7 +145,7 @@ class Stage:
         """Return the path of something of the harness's that a program runs with.
 
         Where the build folder may be closed to the program, that is a copy which
-        it can reach; the checks of a run share it.  Where none is needed the path
+        it can reach; the checks of a process share it.  Where none is needed the path
         may still have blanks, which end a path in LD_PRELOAD (ld.so(8)): then it
         is that of a link.
         """
@@ -384,7 +381,7 @@ def into_memory(*folders: str) -> None:
         netns.enter()  # for the privilege
         mounts.enter()
         for folder in folders:
-            mounts.small(folder, _SIZE, _FILES)
+            mounts.small(folder, confine.SIZE, confine.FILES)
 
 
 def remove(folder: str) -> None:

@@ -20,9 +20,14 @@ PROCESSES = 256
 NATIVE = ("launch", "-DWARDEN")
 
 
+def native(level: str) -> tuple[str, ...]:
+    """Return how the launcher is compiled for programs that are confined at a level."""
+    return ("launch",) if level == "none" else NATIVE
+
+
 def launcher(level: str) -> Path:
     """Return the launcher for programs that are confined at a level."""
-    return build.native("launch") if level == "none" else build.native(*NATIVE)
+    return build.native(*native(level))
 
 
 def group() -> cgroup.Group:

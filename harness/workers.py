@@ -7,7 +7,8 @@ written for the first time, so a process may do further tasks of the same trade
 as long as each leaves it as it was.
 
 A check and the programs that it starts take turns, and to wake a CPU that sleeps
-takes longer than most of their turns.  So, where all CPUs have work, they share one.
+takes longer than most of their turns.  So, if there is work for all CPUs, they share
+one.
 """
 
 import contextlib
@@ -26,6 +27,8 @@ from .kernel import prctl, proc
 _LENGTH = struct.Struct("!I")
 # Seconds that launchers have to end their programs; it takes far less.
 _PATIENCE = 10.0
+# Seconds between two looks at who is late.
+_TICK = 1.0
 
 
 @dataclass
@@ -98,15 +101,26 @@ def _serve(channel: socket.socket, tasks: list[Task]) -> None:
 
 
 def own_cpus(jobs: int) -> list[int]:
-    """Return the CPUs to choose from for each job; with fewer jobs, the kernel chooses."""
+    """Return the CPUs to choose from for each job; with fewer jobs, the kernel chooses.
+
+    In an order of this process's own, for there may be other runs.
+    """
     cpus = sorted(os.sched_getaffinity(0))
-    return cpus if jobs >= len(cpus) else []
+    first = os.getpid() % len(cpus)
+    return cpus[first:] + cpus[:first] if jobs >= len(cpus) else []
 
 
 def least_used(cpus: list[int], taken: Iterable[int | None]) -> int | None:
     """Return the CPU on which the fewest stay; None if there is nothing to choose from."""
     taken = list(taken)
     return min(cpus, key=taken.count, default=None)
+
+
+def stay_on(cpu: int | None) -> None:
+    """Bind this process, and those that it starts, to a CPU, if that is still to be had."""
+    if cpu is not None:
+        with contextlib.suppress(OSError):
+            os.sched_setaffinity(0, {cpu})
 
 
 class _Pool:
@@ -162,8 +176,7 @@ class _Pool:
                 for worker in self.workers.values():
                     worker.channel.close()
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
-                if cpu is not None:
-                    os.sched_setaffinity(0, {cpu})
+                stay_on(cpu)
                 _serve(theirs, self.known)
                 code = 0
             finally:
@@ -224,7 +237,7 @@ class _Pool:
         self.selector.close()
 
 
-def run(waiting: list[Task], jobs: int, idle: Callable[[], None] = lambda: None) -> None:
+def run(waiting: list[Task], jobs: int, idle: Callable[[], float] = lambda: _TICK) -> None:
     """Run all tasks, at most ``jobs`` at a time, in order where they may.
 
     A task starts when its ``ready`` says so; ``done`` of another may change
@@ -234,7 +247,8 @@ def run(waiting: list[Task], jobs: int, idle: Callable[[], None] = lambda: None)
     Args:
         waiting: the tasks; those that were started are taken out.
         jobs: how many run side by side.
-        idle: is called whenever all are busy and there is no answer to take.
+        idle: is called whenever all are busy and there is no answer to take; it
+            returns the seconds after which it wants to be called again.
     """
     with contextlib.closing(_Pool(jobs)) as pool:
         while True:
@@ -243,8 +257,7 @@ def run(waiting: list[Task], jobs: int, idle: Callable[[], None] = lambda: None)
                 return
             events = pool.selector.select(0)
             if not events:
-                idle()
-                events = pool.selector.select(1.0)
+                events = pool.selector.select(min(_TICK, idle()))
             for key, _events in events:
                 pool.take(pool.workers[key.fd])
             pool.end_late()

@@ -54,7 +54,7 @@ def run(numbers: list[str], listener) -> tuple[int, dict]:
     seed, jobs, only = _seed(), _jobs(), variable("CHECK")
     target = _target(seed, level)
     # of a single check, it is not known here which program it is
-    with ahead.compiling([] if only else found, jobs):
+    with ahead.compiling([] if only else found, jobs, level):
         return _run(found, (seed, jobs, only, level), target, listener)
 
 

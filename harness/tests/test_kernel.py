@@ -566,6 +566,21 @@ def test_flush_loopback(world):
     world(work)
 
 
+def test_flush_goes_beyond_our_own_cpu(world, monkeypatch):
+    """Who stays on one CPU flushes the queues of the others, too."""
+    cpus = os.sched_getaffinity(0)
+
+    def work(stage, program):
+        real, seen = os.sched_setaffinity, []
+        monkeypatch.setattr(os, "sched_setaffinity", lambda p, c: (seen.append(set(c)), real(p, c)))
+        os.sched_setaffinity(0, {min(cpus)})
+        netns.flush_loopback()
+        assert all({cpu} in seen for cpu in cpus)
+        assert os.sched_getaffinity(0) == {min(cpus)}
+
+    world(work)
+
+
 def test_settle(world):
     """To settle what is on its way takes nothing away, and ends."""
 

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from harness import labs, probes, program, stage, workers
+from harness import confine, labs, probes, program, stage, workers
 from harness.kernel import proc
 
 
@@ -198,3 +198,41 @@ def test_children_die_with_the_runner(tmp_path):
     pids = [int(line) for line in path.read_text().split()]
     while any(proc.state(pid) not in ("", "Z", "X") for pid in pids):
         assert time.monotonic() - began < 60
+
+
+def test_each_on_its_own_cpu():
+    """As many as there are CPUs, each with programs to start, stay on one each; fewer don't."""
+    cpus = sorted(os.sched_getaffinity(0))
+
+    def stay(jobs):
+        log = []
+        where = lambda: sorted(os.sched_getaffinity(0))  # noqa: E731
+        workers.run([_task("", log, where, launches=True) for _ in range(jobs)], jobs)
+        return [answer for _name, answer in log]
+
+    assert sorted(stay(len(cpus))) == [[cpu] for cpu in cpus]
+    assert stay(len(cpus) - 1) == [cpus] * (len(cpus) - 1)
+
+
+def test_a_cpu_that_has_gone():
+    """Who was to stay on a CPU that can't be had any more goes on elsewhere."""
+    before = os.sched_getaffinity(0)
+    workers.stay_on(os.sysconf("SC_NPROCESSORS_CONF") + 1)
+    assert os.sched_getaffinity(0) == before
+
+
+def test_files_of_checks_are_in_memory(tmp_path):
+    """What a process puts into its folders is seen by nobody else, and has a limit."""
+
+    def work():
+        stage.into_memory(str(tmp_path))
+        (tmp_path / "file").touch()
+        room = os.statvfs(tmp_path)
+        return [room.f_blocks * room.f_frsize, room.f_files]
+
+    log = []
+    workers.run([_task("", log, work)], 1)
+    if list(tmp_path.iterdir()):
+        assert probes.failing("netns"), "mounting is refused, but not the namespace"
+        pytest.skip(probes.failing("netns"))
+    assert log == [("", [confine.SIZE, confine.FILES])]

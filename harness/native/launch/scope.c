@@ -28,7 +28,11 @@ static struct sock_filter closed[] = {
     RETURN(SECCOMP_RET_ERRNO | EPERM),
 };
 
-/* Priorities: a program sets its own, which has the number 0. */
+/*
+ * Priorities: a program sets its own, which has the number 0.  It stays on the
+ * CPU of its check: on another one it would be in the way of other checks, which
+ * stay on theirs.
+ */
 #define OWN(nr_, argument)                                \
 	IS(nr_, 0, 4), LOAD(args[argument]), IS(0, 1, 0), \
 	    RETURN(SECCOMP_RET_ERRNO | EPERM), LOAD(nr)
@@ -38,7 +42,8 @@ static struct sock_filter closed[] = {
 static struct sock_filter own[] = {
     LOAD(nr),
     OWN(SYS_setpriority, 1),
-    OWN(SYS_sched_setaffinity, 0),
+    IS(SYS_sched_setaffinity, 0, 1),
+    RETURN(SECCOMP_RET_ERRNO | EPERM),
     OWN(SYS_sched_setattr, 0),
     OWN(SYS_sched_setparam, 0),
     OWN(SYS_sched_setscheduler, 0),
