@@ -250,8 +250,10 @@ def until(stage, ready, due: str, fds=(), progress=None, told: bool = False):
         previous = look
         rounds += 1
         _check_limits(processes, meter, due, rounds, look)
-        # whoever has just told something is about to do the next thing
-        step = first if news else min(2 * step, _LONGEST_SLEEP if asleep else longest)
+        # whoever has just told something is about to do the next thing; and who has
+        # just come to rest is looked at once more
+        soon = news or (look is not None and not asleep)
+        step = first if soon else min(2 * step, _LONGEST_SLEEP if asleep else longest)
         watched = [*fds, *(fd for process in processes for fd in process.fds_to_watch())]
         news = bool(select.select(watched, [], [], step)[0])
 

@@ -98,6 +98,13 @@ def _start_bare(binaries: list[str], jobs: int) -> float:
 
 
 def _own_costs(lab: labs.Lab, folder: Path) -> tuple[list[float], list[str]]:
+    """Return each check's cost beyond its spawns, the median of some rounds; and all binaries."""
+    rounds = [_own_costs_once(lab, folder) for _ in range(ROUNDS)]
+    costs = zip(*(own for own, _binaries in rounds), strict=True)
+    return [statistics.median(one) for one in costs], rounds[0][1]
+
+
+def _own_costs_once(lab: labs.Lab, folder: Path) -> tuple[list[float], list[str]]:
     """Return each check's cost beyond its spawns, and the binaries of all spawns."""
     target = folder / "result.json"
     _check(lab.number, RESULT=str(target), JOBS="1")
