@@ -173,17 +173,16 @@ def _run(command: list[str], how: dict) -> int:
 
 def _run_confined(command: list[str], level: str, how: dict) -> int | None:
     """Run a compiler in confinement; return as ``_run`` does, or None if its end is unknown."""
-    control = Control()
-    launcher = [str(warden.launcher(level)), "-c", str(control.theirs.fileno())]
-    for name, value in {**LIMITS, **_CONFINED_LIMITS}.items():
-        launcher += ["-l", f"{name}={value}"]
     # the folders above need not be open to it
     how["env"]["TMPDIR"] = "."
-    # tells whether there was a compiler at all, in which no source has a say
-    with open(os.memfd_create("started"), "rb") as marker:
-        started = marker.fileno()
-        words = _confined([*launcher, "--", *command], how["cwd"], level, started)
-        process = subprocess.Popen(words, pass_fds=[control.theirs.fileno(), started], **how)
+    # the marker tells whether there was a compiler at all, in which no source has a say
+    with contextlib.closing(Control()) as control, open(os.memfd_create("begun"), "rb") as marker:
+        passed = control.theirs.fileno(), marker.fileno()
+        words = [str(warden.launcher(level)), "-c", str(passed[0])]
+        for name, value in {**LIMITS, **_CONFINED_LIMITS}.items():
+            words += ["-l", f"{name}={value}"]
+        words = _confined([*words, "--", *command], how["cwd"], level, marker.fileno())
+        process = subprocess.Popen(words, pass_fds=passed, **how)
         try:
             control.theirs.close()
             status = _wait(control)
