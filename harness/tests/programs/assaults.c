@@ -187,12 +187,15 @@ assault(const char *way, pid_t pid, int sig)
 static int
 by_orphan(int sig)
 {
-	pid_t pid = fork();
+	pid_t parent, pid = fork();
 	int status;
 
 	if (pid == 0) {
+		parent = getpid();
+		/* it ends when it is an orphan, and not before: poll for that */
 		if (syscall(SYS_clone, sig, NULL, NULL, NULL, NULL) == 0)
-			usleep(1000);
+			while (getppid() == parent)
+				usleep(1000);
 		_exit(0);
 	}
 	return waitpid(pid, &status, 0) == pid ? 0 : -1;
