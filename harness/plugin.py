@@ -29,10 +29,6 @@ ALWAYS = ("architecture", "sockdiag", "blocked", "sanitizers")
 # Whatever a check needs besides, a stage may ask for these.
 OPTIONAL = ("netns", "pidfd_getfd")
 
-# The parts in C that start a program, and those that start a confined one.
-STARTING = (("launch",),)
-CONFINING = (("confine",), warden.NATIVE)
-
 _STDERR_SHOWN = 4000
 # Seconds of work that are lost at most if the run is killed.
 _SAVED_AFTER = 0.1
@@ -137,7 +133,8 @@ class Runner(Collector):
         self._news = True
         self._saved = 0.0
         self._texts = result.Texts()
-        self._parts = {*STARTING, *(CONFINING if level != "none" else ())}
+        # the parts in C that start a program
+        self._parts = {warden.native(level), *([("confine",)] if level != "none" else [])}
         if not syscalls.supported():
             self._parts = set()  # they don't compile, and nothing will be started
         self._queue: list[workers.Task] = []
